@@ -1,0 +1,94 @@
+"""From a configuration to the components it names; nothing else in the suite does that."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from asrtools.config import Config
+from asrtools.errors import ConfigError
+from asrtools.register import tables
+
+# Keys of published configs that have no meaning for our component of that section.
+WITHOUT_MEANING = {
+    "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
+}
+
+# Sections that published configs and the documents have; a command leaves alone those whose part it does not load.
+SECTIONS = (
+    "model_conf",
+    "encoder_conf",
+    "decoder_conf",
+    "predictor_conf",
+    "tokenizer_conf",
+    "frontend_conf",
+    "specaug_conf",
+    "normalize_conf",
+    "ctc_conf",
+    "dataset_conf",
+    "train_conf",
+    "optim_conf",
+    "scheduler_conf",
+    "joint_network_conf",
+    "stride_conv_conf",
+    "vad_kwargs",
+    "punc_kwargs",
+    "spk_kwargs",
+)
+
+
+def build_frontend(config: Config, without: tuple[str, ...] = ()) -> Any:
+    """The frontend a configuration names (WavFrontend where it names none), leaving out the keys `without`."""
+    cls = tables.frontend_classes.find(config.values.get("frontend") or "WavFrontend")
+    keywords = keywords_for(cls, config, "frontend_conf")
+    return cls(**{key: value for key, value in keywords.items() if key not in without})
+
+
+def keywords_for(cls: type, config: Config, section: str) -> dict[str, Any]:
+    """The keywords of a section for a class; one that the class does not know is an error that names the near match."""
+    known = parameters_of(cls)
+    keywords = {}
+    for key, value in config.section(section).items():
+        if known is None or key in known:
+            keywords[key] = value
+        elif key not in WITHOUT_MEANING.get(section, ()):
+            where = config.origin(f"{section}.{key}")
+            near = difflib.get_close_matches(key, known, n=1)
+            cure = f"did you mean {near[0]}?" if near else "it knows " + ", ".join(known)
+            raise ConfigError(f"{where}: {cls.__name__} knows no {section}.{key}; {cure}")
+    return keywords
+
+
+def parameters_of(cls: type) -> list[str] | None:
+    """The keywords a class takes by name; None when it takes any (`**kwargs`, as models from outside do)."""
+    parameters = inspect.signature(cls).parameters.values()
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return None
+    return [p.name for p in parameters]
+
+
+def route(overrides: Mapping[str, Any], components: Mapping[str, type]) -> dict[str, Any]:
+    """Overrides with each flat key (`n_mels`) under the section whose component knows it (`frontend_conf.n_mels`)."""
+    routed: dict[str, Any] = {}
+    names: list[str] = []
+    for section, cls in components.items():
+        names += [section.removesuffix("_conf"), *(parameters_of(cls) or ())]
+    for key, value in overrides.items():
+        owners = [section for section, cls in components.items() if key in (parameters_of(cls) or ())]
+        if "." in key or key in SECTIONS:
+            section = key.partition(".")[0]
+            if section not in SECTIONS:
+                raise ConfigError(f"++{key}: {section} is no section{_near(section, SECTIONS)}")
+            routed[key] = value
+        elif owners:
+            routed[f"{owners[0]}.{key}"] = value
+        elif f"{key}_conf" in SECTIONS:
+            routed[key] = value
+        else:
+            raise ConfigError(f"++{key}: nothing that is loaded here knows it{_near(key, names)}")
+    return routed
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean ++{near[0]}?" if near else ""

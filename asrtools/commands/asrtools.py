@@ -1,0 +1,65 @@
+"""asrtools: the umbrella, `asrtools COMMAND ...`."""
+
+import importlib
+
+import click
+
+from asrtools import __version__
+from asrtools.commands.command import launch
+
+# Listed here so that `asrtools --help` imports none of them.
+COMMANDS = {
+    "download": "Fetch a published model and print its directory.",
+    "scp2jsonl": "Join wav.scp and text into a training list.",
+    "jsonl2scp": "Split a training list into wav.scp and text.",
+    "compute-fbank": "Compute filter-bank features.",
+    "compute-cmvn": "Compute the mean and variance of features.",
+    "vad-segment": "Find the stretches of speech in recordings.",
+    "decode": "Recognise speech.",
+    "punc": "Attach punctuation to text.",
+    "align": "Find when each word of a known text is spoken.",
+    "spk-diarize": "Find who speaks when.",
+    "train": "Train or fine-tune a model.",
+    "average-ckpt": "Average the parameters of checkpoints.",
+    "export": "Write a model as ONNX or TorchScript.",
+    "score": "Compare recognised text with references.",
+    "itn": "Write numbers, dates and units in digits.",
+    "tn": "Spell numbers, dates and units out.",
+    "config": "Print a model directory's configuration and where each value came from.",
+}
+
+
+class Umbrella(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        attribute = name.replace("-", "_")
+        found = getattr(importlib.import_module(f"asrtools.commands.{attribute}"), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    "asrtools",
+    cls=Umbrella,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="\b\nExample:\n  asrtools config exp/model",
+)
+@click.version_option(__version__)
+def asrtools() -> None:
+    """A speech-recognition suite for the command line.
+
+    Every command but `config` is also a program of its own; `export` is written `asrtools export`, since the shell
+    has a builtin of that name.
+    """
+
+
+def main() -> None:
+    launch(asrtools)

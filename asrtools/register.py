@@ -1,0 +1,169 @@
+"""The registry: names in config files to Python classes.
+
+`tables.register(table, name)` is a class decorator. Built-in names stand in `BUILT_IN` and are imported when first
+asked for, so that nothing heavy is imported before it is used and `tables.print()` can list everything right away.
+"""
+
+import difflib
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from asrtools.errors import ConfigError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "frontend_classes": {
+        "WavFrontend": "asrtools.features.frontend",
+        "wav_frontend": "asrtools.features.frontend",
+        "WavFrontendOnline": "asrtools.features.frontend",
+        "WhisperFrontend": "asrtools.features.whisper_frontend",
+    },
+    "specaug_classes": {
+        "SpecAug": "asrtools.features.spec_augment",
+        "SpecAugLFR": "asrtools.features.spec_augment",
+    },
+}
+
+TABLES = (
+    "model_classes",
+    "frontend_classes",
+    "specaug_classes",
+    "normalize_classes",
+    "encoder_classes",
+    "decoder_classes",
+    "joint_network_classes",
+    "predictor_classes",
+    "stride_conv_classes",
+    "tokenizer_classes",
+    "dataloader_classes",
+    "batch_sampler_classes",
+    "dataset_classes",
+    "index_ds_classes",
+)
+
+
+class Table(Mapping[str, type]):
+    """One kind of component; looks like a dict of name to class, importing built-in classes when they are asked for."""
+
+    def __init__(self, name: str, built_in: Mapping[str, str]):
+        self.name = name
+        self.built_in = dict(built_in)
+        self.registered: dict[str, type] = {}
+        self.failed: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> type:
+        if name not in self.registered and name in self.built_in:
+            self._import(name)
+        return self.registered[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self.built_in, *self.registered]))
+
+    def __len__(self) -> int:
+        return len({*self.built_in, *self.registered})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.registered or name in self.built_in
+
+    def find(self, name: str) -> type:
+        """The class of that name, or a ConfigError that names the near matches and what failed to import."""
+        try:
+            return self[name]
+        except KeyError:
+            pass
+        kind = self.name.removesuffix("_classes").replace("_", " ")
+        if name in self.failed:
+            raise ConfigError(f"{kind} {name!r} could not be imported: {self.failed[name]}")
+        near = difflib.get_close_matches(str(name), list(self), n=3, cutoff=0.5)
+        if near:
+            cure = "did you mean " + " or ".join(near) + "?"
+        elif len(self):
+            cure = "known are " + ", ".join(sorted(self))
+        else:
+            cure = f"no {kind} is registered"
+        failed = [(other, why) for other, why in self.failed.items() if other in near]
+        broken = "".join(f"; {other} could not be imported: {why}" for other, why in failed)
+        raise ConfigError(f"{kind} {name!r} is not registered; {cure}{broken}")
+
+    def add(self, name: str, cls: type) -> None:
+        """Enter a class; a user's class wins over a built-in one, two built-in ones of one name are an error."""
+        known = self.registered.get(name)
+        if known is None or _same_definition(known, cls):
+            takes_over = known is None and name in self.built_in and not _is_built_in(cls)
+        elif _is_built_in(cls):
+            if _is_built_in(known):
+                places = f"{_location(known)} and again by {_location(cls)}"
+                raise ConfigError(f"{self.name}: {name!r} is registered by {places}; a name stands for one class")
+            return  # the built-in module is imported late; the user's class was there first
+        else:
+            takes_over = True
+        if takes_over:
+            sys.stderr.write(f"{self.name}: {name!r} is now {_location(cls)} for this process\n")
+        self.registered[name] = cls
+
+    def _import(self, name: str) -> None:
+        try:
+            importlib.import_module(self.built_in[name])
+        except Exception as error:  # any failure of a component is reported by name when it is asked for
+            self.failed[name] = f"{type(error).__name__}: {error}"
+
+
+class Tables:
+    """All tables, one attribute each; a new name makes a new table."""
+
+    def __init__(self, built_in: Mapping[str, Mapping[str, str]]):
+        self._tables = {name: Table(name, built_in.get(name, {})) for name in {**dict.fromkeys(TABLES), **built_in}}
+
+    def __getattr__(self, name: str) -> Table:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._tables.setdefault(name, Table(name, {}))
+
+    def register(self, table: str, name: str | None = None) -> Callable[[type], type]:
+        def decorate(cls: type) -> type:
+            if not inspect.isclass(cls):
+                raise ConfigError(f"tables.register({table!r}, {name!r}): {cls!r} is not a class")
+            getattr(self, table).add(name or cls.__name__, cls)
+            return cls
+
+        return decorate
+
+    def print(self, key: str | None = None) -> None:
+        """Print name, class and place of all that is registered (in the tables whose name contains `key`)."""
+        for table in self._tables.values():
+            if key is not None and not re.search(re.escape(key), table.name):
+                continue
+            sys.stdout.write(_as_text(table))
+
+
+def _as_text(table: Table) -> str:
+    rows = [("register name", "class name", "class location")]
+    for name in sorted(table):
+        cls = table.get(name)
+        if cls is None:
+            rows.append((name, "-", f"not importable: {table.failed.get(name)}"))
+        else:
+            rows.append((name, cls.__name__, _location(cls)))
+    widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+    lines = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows]
+    return f"-- {table.name} --\n" + "\n".join(lines) + "\n"
+
+
+def _location(cls: type) -> str:
+    try:
+        return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
+    except (OSError, TypeError):  # made without a source file
+        return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _is_built_in(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == "asrtools"
+
+
+def _same_definition(one: type, other: type) -> bool:
+    return one is other or (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+
+
+tables = Tables(BUILT_IN)

@@ -1,0 +1,74 @@
+"""A function over a stream of items in several processes: results in order, a bounded number under way."""
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from asrtools.errors import AsrError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_function: Callable[[list[Any]], Any]  # of this worker process; sent once, not with every chunk
+
+
+def ordered_map(
+    function: Callable[[list[Item]], Result], items: Iterable[Item], nj: int = 1, chunk: int = 16
+) -> Iterator[Result]:
+    """`function` of each `chunk` of consecutive items, in order.
+
+    The chunks do not depend on nj, so neither does any sum taken over the results.
+    """
+    chunks = _chunks(iter(items), chunk)
+    if nj == 1:
+        yield from map(function, chunks)
+        return
+    # fork is quick and safe here, where no thread runs yet; elsewhere than on Linux system libraries do not survive it
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    pool = ProcessPoolExecutor(nj, mp_context=context, initializer=_start_worker, initargs=(function,))
+    under_way: deque[Future[Result]] = deque()
+    try:
+        for some in chunks:
+            under_way.append(pool.submit(_work, some))
+            if len(under_way) > 2 * nj:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise AsrError(
+            "a worker process was ended from outside, perhaps for want of memory; try a smaller --nj"
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while some := list(itertools.islice(items, size)):
+        yield some
+
+
+def _start_worker(function: Callable[[list[Any]], Any]) -> None:
+    global _function
+    _function = function
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(chunk: list[Any]) -> Any:
+    return _function(chunk)
