@@ -42,7 +42,6 @@ DOCUMENTED_NAMES = {
     "batch_size_s": "batch_seconds",
     "model_revision": "revision",
     "quantize": "quantize",
-    "jsonl_file_in": "DATA",
     "jsonl_file_out": "output",
     "train_data_set_list": "DATA",
 }
@@ -283,3 +282,12 @@ def parse_value(text: str) -> Any:
     if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?", stripped):
         return float(stripped)
     return text
+
+
+def from_overrides(overrides: Mapping[str, Any]) -> Config:
+    """A configuration of overrides alone."""
+    config = Config()
+    for key, value in overrides.items():
+        _set(config, SPELLINGS.get(key, key), value, f"++{key}")
+    config.values = _resolve(config)
+    return config

@@ -6,10 +6,7 @@ are the keys of a jsonl line and those of the published training lists; `None` a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -52,8 +49,8 @@ class Utterance:
     tokens: tuple[Token, ...] = ()
     sentences: tuple[Sentence, ...] = ()
     speaker: str | None = None
-    tags: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # language, emotion, event, ...
+    tags: Mapping[str, str] = field(default_factory=dict)  # language, emotion, event, ...
     nbest: tuple[Hypothesis, ...] = ()
     status: str = ""  # "" (not looked at) | ok | empty | no-speech | error
     error: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=lambda: NOTHING)  # keys this code does not know, passed through
+    extra: Mapping[str, Any] = field(default_factory=dict)  # keys this code does not know, passed through

@@ -1,0 +1,168 @@
+"""Write feature matrices as Kaldi archives; what bears its final name is complete."""
+
+import os
+import re
+import sys
+from typing import BinaryIO
+
+import numpy as np
+
+from asrtools.errors import DataError
+from asrtools.io.text_file import StagedFile, StrPath, raise_if_disk, write_failure
+
+# Kaldi's CompressionMethod: 1 is 2 for more than 8 frames, else 3; 2 one byte by percentiles of a column, 3 two bytes,
+# 5 one byte, 7 one byte for values in [0, 1]. Of the others, 4 and 6 round to integers, and 0 makes kaldiio fail.
+METHODS = (1, 2, 3, 5, 7)
+_OPTIONS = ("ark", "scp", "t", "b", "f", "nf", "p")
+_UNFIT = re.compile(r"[\x00-\x20\x7f]")
+
+
+class FeatureWriter:
+    """Use as a context manager and `write(key, matrix)` in it; nothing appears when it is left by an exception.
+
+    `out`: a directory (feats.ark, feats.scp and utt2num_frames in it) or a Kaldi wspecifier: `ark:F`, `ark,t:F`,
+    `ark,scp:F,S`, `ark:-`. `compress`: None, "auto" or one of METHODS.
+    """
+
+    def __init__(self, out: StrPath, compress: str | int | None = None):
+        out = os.fspath(out)
+        options = out.partition(":")[0].split(",")
+        self._is_text = "t" in options
+        self._frames_path = None
+        if ":" in out and {"ark", "scp"} & set(options):
+            self._ark_path, self._scp_path = _parse_wspecifier(out)
+        else:
+            self._is_text = False
+            self._ark_path = os.path.join(out, "feats.ark")
+            self._scp_path = os.path.join(out, "feats.scp")
+            self._frames_path = os.path.join(out, "utt2num_frames")
+            try:
+                os.makedirs(out, exist_ok=True)
+            except OSError as error:
+                raise write_failure(out, error) from error
+        self._method = _method(compress, out)
+        if self._is_text and self._method is not None:
+            raise DataError(f"{out}: text cannot be compressed; leave out `t` or --compress")
+        self._seen: set[int] = set()
+        self._files: list[StagedFile] = []  # in the order in which they get their names
+        self.count = 0
+
+    def __enter__(self) -> "FeatureWriter":
+        try:
+            self._ark = self._open(self._ark_path)
+            self._frames = self._open(self._frames_path, "w") if self._frames_path else None
+            self._scp = self._open(self._scp_path, "w") if self._scp_path else None
+        except BaseException:
+            self._discard()
+            raise
+        self._offset = 0
+        return self
+
+    def write(self, key: str, matrix: np.ndarray) -> None:
+        """Add one matrix [T, D]; a key that Kaldi could not read back, a repeated key and NaN are DataErrors."""
+        matrix = self._checked(key, matrix)
+        name = key.encode("utf-8") + b" "
+        try:
+            self._ark.write(name)
+            size = self._write_matrix(matrix)
+            if self._scp is not None:
+                self._scp.write(f"{key} {self._ark_path}:{self._offset + len(name)}\n")
+            if self._frames is not None:
+                self._frames.write(f"{key} {len(matrix)}\n")
+        except OSError as error:
+            raise_if_disk(self._ark_path, error)
+            raise
+        self._offset += len(name) + size
+        self.count += 1
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                self._commit()
+        finally:
+            self._discard()
+
+    def _open(self, path: str, mode: str = "wb") -> BinaryIO:
+        if path == "-":
+            return sys.stdout.buffer
+        file = StagedFile(path, mode)
+        self._files.append(file)
+        return file.stream
+
+    def _commit(self) -> None:
+        if self._ark_path == "-":
+            self._ark.flush()
+        for file in self._files:
+            file.finish()
+        if self._scp_path is not None and os.path.isfile(self._scp_path):
+            os.unlink(os.path.realpath(self._scp_path))  # a list of before does not fit this archive
+        for file in self._files:
+            file.commit()
+
+    def _discard(self) -> None:
+        for file in self._files:
+            file.discard()
+
+    def _checked(self, key: str, matrix: np.ndarray) -> np.ndarray:
+        where = f"{self._ark_path}: {key!r}"
+        if not isinstance(key, str) or not key or _UNFIT.search(key):
+            raise DataError(f"{where} cannot be a key; it should be text without spaces")
+        try:
+            key.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise DataError(f"{where} cannot be a key; it should be valid Unicode") from error
+        if hash(key) in self._seen:
+            raise DataError(f"{where} is written a second time; every key should stand once")
+        matrix = np.asarray(matrix)
+        if matrix.ndim != 2 or not matrix.size or matrix.dtype.kind not in "fiu":
+            raise DataError(
+                f"{where} has {matrix.dtype} of the shape {matrix.shape}; should be [frames, dimension], not empty"
+            )
+        matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+        low, high = float(matrix.min()), float(matrix.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise DataError(f"{where} holds NaN or infinity; features should be finite")
+        if self._method == 7 and not 0 <= low <= high <= 1:
+            raise DataError(f"{where} has values from {low:g} to {high:g}; compression method 7 is for [0, 1], use 2")
+        self._seen.add(hash(key))
+        return matrix
+
+    def _write_matrix(self, matrix: np.ndarray) -> int:
+        from kaldiio.matio import write_array, write_array_ascii
+
+        if self._is_text:
+            return write_array_ascii(self._ark, matrix)
+        return write_array(self._ark, matrix, compression_method=self._method)
+
+
+def _parse_wspecifier(out: str) -> tuple[str, str | None]:
+    """Paths of ark and scp."""
+    head, _, tail = out.partition(":")
+    options = head.split(",")
+    unknown = [option for option in options if option not in _OPTIONS]
+    if unknown:
+        raise DataError(f"{out}: {unknown[0]!r} is no option of a wspecifier; known are {', '.join(_OPTIONS)}")
+    kinds = [option for option in options if option in ("ark", "scp")]
+    if kinds == ["scp"]:
+        raise DataError(f"{out}: an scp needs an archive to point into; should be ark,scp:F.ark,F.scp")
+    paths = tail.split(",") if len(kinds) == 2 else [tail]
+    if len(set(paths)) != len(kinds) or len(set(kinds)) != len(kinds) or not all(paths):
+        raise DataError(f"{out}: names {len(paths)} files for {head}; should be ark:F.ark or ark,scp:F.ark,F.scp")
+    files = dict(zip(kinds, paths, strict=True))
+    if "scp" in files and "-" in paths:
+        raise DataError(f"{out}: an scp cannot point into a stream; should be ark:- or ark,scp:F.ark,F.scp")
+    for path in paths:
+        if "|" in path or "\n" in path:
+            raise DataError(f"{out}: {path!r} is no file name; write `ark:- | command` to use a pipe")
+    return files["ark"], files.get("scp")
+
+
+def _method(compress: str | int | None, out: str) -> int | None:
+    if compress is None:
+        return None
+    number = 1 if compress == "auto" else int(compress) if str(compress).isdecimal() else None
+    if number not in METHODS:
+        raise DataError(
+            f"{out}: compression method {compress!r} is not known; should be auto, 2, 3, 5, or 7 for values in [0, 1]"
+        )
+    return number

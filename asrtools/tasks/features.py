@@ -1,0 +1,116 @@
+"""Recordings to features and to their statistics, one utterance after another or in several processes."""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from asrtools.errors import DataError
+from asrtools.features.cmvn import CmvnStats, write_cmvn
+from asrtools.io.ark import holds_features, read_matrix
+from asrtools.io.audio import load
+from asrtools.io.text_file import atomic_write
+from asrtools.record import Utterance
+from asrtools.tasks.ordered_map import ordered_map
+
+
+class Frontend(Protocol):
+    """What a registered frontend gives: features of samples at its rate, or of filter banks computed before."""
+
+    fs: int
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray: ...  # [N] -> [T, D]
+
+    def from_fbank(self, fbank: np.ndarray) -> np.ndarray: ...  # [T, n_mels] -> [T', D]
+
+
+@dataclass(frozen=True)
+class FeatureComputer:
+    """An utterance to its features [T, D]; sent whole to worker processes."""
+
+    frontend: Frontend
+    channel: str = "mix"
+    fs: int = 16000  # of raw pcm
+
+    def __call__(self, utterance: Utterance) -> np.ndarray:
+        if holds_features(utterance.source):
+            return self.frontend.from_fbank(read_matrix(utterance.source))
+        channel = self.channel if utterance.channel is None else str(utterance.channel)
+        audio = load(
+            utterance.source,
+            rate=self.frontend.fs,
+            start_ms=utterance.start_ms,
+            end_ms=utterance.end_ms,
+            channel=channel,
+            fs=self.fs,
+        )
+        features = self.frontend(audio.samples)
+        if not len(features):
+            raise DataError(f"{utterance.source}: it holds no samples; a recording is wanted")
+        return features
+
+    def attempt(self, utterance: Utterance) -> tuple[Utterance, np.ndarray | None]:
+        """The utterance with its status, and its features if there are any."""
+        if utterance.status == "error":
+            return utterance, None
+        try:
+            return replace(utterance, status="ok"), self(utterance)
+        except DataError as error:
+            return replace(utterance, status="error", error=str(error)), None
+
+
+def compute_features(
+    utterances: Iterable[Utterance], computer: FeatureComputer, nj: int = 1
+) -> Iterator[tuple[Utterance, np.ndarray | None]]:
+    """Every utterance in order, with its features, or with status error."""
+    for results in ordered_map(_EachOf(computer.attempt), utterances, nj):
+        yield from results
+
+
+def compute_statistics(
+    utterances: Iterable[Utterance], computer: FeatureComputer, nj: int = 1
+) -> Iterator[tuple[list[Utterance], CmvnStats]]:
+    """For every few utterances in order: what became of them, and the sums over their frames."""
+    yield from ordered_map(_StatisticsOf(computer), utterances, nj)
+
+
+def sample_by_key(utterances: Iterable[Utterance], part: float) -> Iterator[Utterance]:
+    """About `part` of the utterances, the same ones for any order and number of jobs."""
+    for utterance in utterances:
+        if zlib.crc32(utterance.key.encode()) < part * 2**32:
+            yield utterance
+
+
+def write_statistics(stats: CmvnStats, json_file: Path) -> None:
+    """The sums to `json_file`, and am.mvn beside it."""
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    cmvn = stats.cmvn()
+    with atomic_write(json_file) as out:
+        out.write(json.dumps(stats.as_json()) + "\n")
+    write_cmvn(json_file.with_name("am.mvn"), cmvn)
+
+
+@dataclass(frozen=True)
+class _EachOf:
+    function: Callable[[Utterance], tuple[Utterance, np.ndarray | None]]
+
+    def __call__(self, utterances: list[Utterance]) -> list[tuple[Utterance, np.ndarray | None]]:
+        return [self.function(utterance) for utterance in utterances]
+
+
+@dataclass(frozen=True)
+class _StatisticsOf:
+    computer: FeatureComputer
+
+    def __call__(self, utterances: list[Utterance]) -> tuple[list[Utterance], CmvnStats]:
+        done, stats = [], CmvnStats()
+        for utterance in utterances:
+            result, features = self.computer.attempt(utterance)
+            done.append(result)
+            if features is not None:
+                stats.add(features)
+        return done, stats

@@ -1,0 +1,159 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import kaldi_native_io
+import kaldiio
+import numpy as np
+import pytest
+import soundfile
+
+from asrtools.features.frontend import WavFrontend
+
+
+@pytest.fixture
+def data(tmp_path: Path, make_wav: Callable[..., Path]) -> Path:
+    """A data directory of 40 recordings of several rates."""
+    folder = tmp_path / "data dir"
+    folder.mkdir()
+    lines = []
+    for i in range(40):
+        make_wav(f"wavs/{i}.wav", 0.2 + 0.03 * i, rate=(16000, 8000, 44100)[i % 3], channels=1 + i % 2)
+        lines.append(f"utt-{i:02d} wavs/{i}.wav\n")
+    (folder / "wav.scp").write_text("".join(lines))
+    return folder
+
+
+def expected(path: Path, **settings: object) -> np.ndarray:
+    from asrtools.io.audio import load
+
+    return WavFrontend(**settings)(load(path, rate=16000).samples)
+
+
+def test_a_directory_gets_features_that_two_readers_agree_on(run, data: Path, tmp_path: Path) -> None:
+    done = run("compute-fbank", "data dir", "exp/out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "compute-fbank: 40 of 40 ok\n")
+    scp = dict(line.split(" ", 1) for line in (tmp_path / "exp/out/feats.scp").read_text().splitlines())
+    assert list(scp) == [f"utt-{i:02d}" for i in range(40)]
+    frames = dict(line.split() for line in (tmp_path / "exp/out/utt2num_frames").read_text().splitlines())
+    ark = dict(kaldiio.load_ark(str(tmp_path / "exp/out/feats.ark")))
+    native = {}
+    with kaldi_native_io.SequentialFloatMatrixReader(f"ark:{tmp_path / 'exp/out/feats.ark'}") as reader:
+        native = {key: np.array(value) for key, value in reader}
+    assert list(native) == list(ark) == list(scp)
+    for i, (key, place) in enumerate(scp.items()):
+        matrix = kaldiio.load_mat(str(tmp_path / place))
+        assert matrix.dtype == np.float32 and len(matrix) == int(frames[key])
+        np.testing.assert_array_equal(matrix, ark[key])
+        np.testing.assert_array_equal(matrix, native[key])
+        np.testing.assert_allclose(matrix, expected(tmp_path / f"wavs/{i}.wav"), atol=1e-6)
+
+
+def test_the_bytes_are_the_same_for_any_number_of_jobs_and_any_kind_of_list(run, data: Path, tmp_path: Path) -> None:
+    run("compute-fbank", "data dir", "one")
+    assert run("compute-fbank", "--nj", 3, "data dir", "three").returncode == 0
+    for name in ("feats.ark", "utt2num_frames"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "three" / name).read_bytes()
+    listing = (data / "wav.scp").read_text()
+    assert run("compute-fbank", "--input-type", "scp", "-", "stdin", stdin=listing).returncode == 0
+    run("scp2jsonl", "data dir/wav.scp", "--output", "list.jsonl")
+    assert run("compute-fbank", "list.jsonl", "jsonl").returncode == 0
+    for name in ("stdin", "jsonl"):
+        assert (tmp_path / name / "feats.ark").read_bytes() == (tmp_path / "one/feats.ark").read_bytes()
+
+
+def test_kaldi_wspecifiers_are_understood(run, data: Path, tmp_path: Path) -> None:
+    run("compute-fbank", "data dir", "out")
+    done = run("compute-fbank", "data dir/wav.scp", "ark,scp:a.ark,a.scp")
+    assert done.returncode == 0
+    assert (tmp_path / "a.ark").read_bytes() == (tmp_path / "out/feats.ark").read_bytes()
+    assert (tmp_path / "a.scp").read_text() == (tmp_path / "out/feats.scp").read_text().replace(
+        "out/feats.ark", "a.ark"
+    )
+    text = run("compute-fbank", "data dir/wav.scp", "ark,t:-")
+    assert text.stdout.startswith("utt-00  [\n") and text.stdout.count("]") == 40
+
+
+def test_lfr_cmvn_and_config_make_the_features_of_a_model(run, data: Path, tmp_path: Path, oracle: Path) -> None:
+    am_mvn = oracle / "paraformer" / "am.mvn"
+    run("compute-fbank", "--lfr", "7,6", "--cmvn", am_mvn, "data dir", "options")
+    run("compute-fbank", "--config", oracle / "paraformer", "data dir", "config")
+    run("compute-fbank", "++lfr_m=7", "++frontend_conf.lfr_n=6", f"++cmvn_file={am_mvn}", "data dir", "plus")
+    run("compute-fbank", "data dir", "plain")
+    run("compute-fbank", "--lfr", "7,6", "--cmvn", am_mvn, "plain/feats.scp", "from_feats")
+    wanted = expected(tmp_path / "wavs/0.wav", lfr_m=7, lfr_n=6, cmvn_file=am_mvn)
+    for name in ("options", "config", "plus", "from_feats"):
+        matrix = next(iter(kaldiio.load_ark(str(tmp_path / name / "feats.ark"))))[1]
+        np.testing.assert_allclose(matrix, wanted, atol=1e-5, err_msg=name)
+
+
+def test_bad_recordings_are_named_and_cost_nothing_else(run, tmp_path: Path, make_wav) -> None:
+    make_wav("good.wav", 1.0)
+    make_wav("forty.wav", 0.04)
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "good.wav").read_bytes()[:5000])
+    soundfile.write(tmp_path / "nothing.wav", np.zeros(0, np.int16), 16000)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(8000, np.int16), 16000)
+    names = ["good", "forty", "empty", "text", "cut", "nothing", "silence", "missing"]
+    (tmp_path / "wav.scp").write_bytes(
+        b"".join(f"{name} {name}.wav\n".encode() for name in names) + b"good good.wav\nonly\n\xff\xfe x.wav\n"
+    )
+    done = run("compute-fbank", "wav.scp", "out")
+    assert done.returncode == 1
+    written = [line.split()[0] for line in (tmp_path / "out/feats.scp").read_text().splitlines()]
+    assert written == ["good", "forty", "silence"]
+    for key, cause in {
+        "empty": "empty",
+        "text": "text",
+        "cut": "cut short",
+        "nothing": "no samples",
+        "missing": "no such file",
+        "good": "duplicate",
+        "only": "no value",
+    }.items():
+        assert [line for line in done.stderr.splitlines() if key in line and cause in line], (key, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == "compute-fbank: 3 of 11 ok, 8 errors"
+    assert len(done.stderr.splitlines()) == 9
+
+
+def test_channels(run, tmp_path: Path, make_wav) -> None:
+    make_wav("two.wav", 0.5, channels=2)
+    assert run("compute-fbank", "--channel", "each", "two.wav", "each").returncode == 0
+    assert run("compute-fbank", "--channel", "1", "two.wav", "second").returncode == 0
+    each = dict(kaldiio.load_ark(str(tmp_path / "each/feats.ark")))
+    assert list(each) == ["two-0", "two-1"]
+    second = dict(kaldiio.load_ark(str(tmp_path / "second/feats.ark")))
+    np.testing.assert_array_equal(second["two"], each["two-1"])
+    done = run("compute-fbank", "--channel", "2", "two.wav", "third")
+    assert done.returncode == 1 and "has no channel 2" in done.stderr
+
+
+def test_what_is_killed_leaves_nothing_that_looks_finished(run, data: Path, tmp_path: Path) -> None:
+    assert run("compute-fbank", "data dir", "out").returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (data / "wav.scp").write_text("utt-00 wavs/0.wav\n")
+    done = run("compute-fbank", "data dir", "/dev/null/nowhere")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["x.wav"], 2, "it takes DATA and OUT"),
+        (["--lfr", "7", "x.wav", "out"], 2, "two numbers"),
+        (["--channel", "all", "x.wav", "out"], 2, "one channel"),
+        (["++n_mel=3", "x.wav", "out"], 1, "did you mean ++n_mels"),
+        (["++frontend=WavFronted", "x.wav", "out"], 1, "did you mean"),
+        (["--config", "none.yaml", "x.wav", "out"], 1, "none.yaml"),
+        (["--cmvn", "none.mvn", "x.wav", "out"], 1, "none.mvn"),
+        (["none.scp", "out"], 1, "none.scp: no such file"),
+        (["--compress", "0", "x.wav", "out"], 1, "compress"),
+    ],
+)
+def test_wrong_use_is_one_line(run, tmp_path: Path, make_wav, arguments: list[str], code: int, says: str) -> None:
+    make_wav("x.wav")
+    done = run("compute-fbank", *arguments)
+    assert done.returncode == code and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and says in done.stderr
