@@ -24,6 +24,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "SpecAug": "asrtools.features.spec_augment",
         "SpecAugLFR": "asrtools.features.spec_augment",
     },
+    "preprocessor_classes": {"SpeechPreprocessSpeedPerturb": "asrtools.features.speed"},
 }
 
 TABLES = (

@@ -35,7 +35,7 @@ MODELS_MAY_NOT = {"io", "text", "features"}
 MODEL_PARENTS: set[tuple[str, str]] = set()  # (variant, parent): a published variant may import its parent
 
 TORCH_ROOMS = {"layers", "models", "train", "export", "checkpoint"}
-TORCH_FILES = {"features/torch_fbank.py"}
+TORCH_FILES = {"features/torch_fbank.py", "features/torch_resample.py"}
 ONLY_IN = {
     "click": {"commands"},
     "onnxruntime": {"runtime", "export"},

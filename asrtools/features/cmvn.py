@@ -1,7 +1,6 @@
 """Mean and variance normalisation: `am.mvn` (a Kaldi nnet1 text file), `cmvn.json`, and the statistics behind them."""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +39,17 @@ class Cmvn:
         feats = feats + self._shift32
         feats *= self._scale32
         return feats
+
+    def as_text(self) -> str:
+        """The content of am.mvn; every number in the shortest form that reads back as the same."""
+        size = f"{self.dim} {self.dim}"
+        shift, scale = (" ".join(_shortest(value) for value in values) for values in (self.shift, self.scale))
+        return (
+            f"<Nnet>\n<Splice> {size}\n[ 0 ]\n"
+            f"<AddShift> {size}\n<LearnRateCoef> 0 [ {shift} ]\n"
+            f"<Rescale> {size}\n<LearnRateCoef> 0 [ {scale} ]\n"
+            "</Nnet>\n"
+        )
 
     def check_dim(self, dim: int) -> None:
         """Raise a DataError unless features of `dim` values can be normalised."""
@@ -172,22 +182,6 @@ def _read_vector(words: Iterator[str], name: str, path: str | Path) -> np.ndarra
     if len(values) != int(head[1]):
         raise DataError(f"{path}: {name} announces {head[1]} values and has {len(values)}")
     return np.array(values)
-
-
-def write_cmvn(path: str | Path, cmvn: Cmvn) -> None:
-    """Write am.mvn; every number in the shortest form that reads back as the same."""
-    size = f"{cmvn.dim} {cmvn.dim}"
-    shift, scale = (" ".join(_shortest(value) for value in values) for values in (cmvn.shift, cmvn.scale))
-    text = (
-        f"<Nnet>\n<Splice> {size}\n[ 0 ]\n"
-        f"<AddShift> {size}\n<LearnRateCoef> 0 [ {shift} ]\n"
-        f"<Rescale> {size}\n<LearnRateCoef> 0 [ {scale} ]\n"
-        "</Nnet>\n"
-    )
-    path = Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)  # a reader sees the old file or the new one, never half of one
 
 
 def _shortest(value: np.floating) -> str:

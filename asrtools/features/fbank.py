@@ -132,7 +132,8 @@ class FrameKernel:
         if self.dither:
             rng = rng or np.random.default_rng(0)  # made anew for each call: no result depends on the calls before it
         num_frames, n_mels = feats.shape
-        # whole groups of four, because the transform is fastest so and the rest is the same for any number of frames
+        # rounded up to groups of four: the transform takes four rows at once, and a single row would go through BLAS's
+        # vector routine, which rounds otherwise, so that a stream of small pieces differed from the whole utterance
         rows = min(self.rows, -(-num_frames // 4) * 4)
         frames = np.zeros((rows, self.n_fft), dtype=np.float32)
         scratch = np.empty_like(frames)

@@ -42,6 +42,7 @@ class SpecAug:
             raise ConfigError(f"time_warp_mode is {time_warp_mode!r}; bicubic or bilinear is expected")
         if apply_time_warp and time_warp_window < 1:
             raise ConfigError(f"time_warp_window is {time_warp_window}; a number of frames, 1 or more, is expected")
+        self.freq_blocks = 1  # equal parts of a row that are masked alike
         self.time_warp_window = time_warp_window if apply_time_warp else 0
         self.time_warp_mode = time_warp_mode
         self.num_freq_mask = num_freq_mask if apply_freq_mask else 0
@@ -52,8 +53,6 @@ class SpecAug:
             self.time_widths = _range("time_mask_width_range", time_mask_width_range)
         elif apply_time_mask:
             self.time_ratios = _range("time_mask_width_ratio_range", time_mask_width_ratio_range)
-
-    freq_blocks = 1  # equal parts of a row that are masked alike
 
     def __call__(self, feats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A changed copy of [T, D]."""
@@ -77,7 +76,7 @@ class SpecAug:
 
 
 @tables.register("specaug_classes", "SpecAugLFR")
-class SpecAugLFR(SpecAug):
+class SpecAugLFR:
     """SpecAug for stacked frames: a frequency mask covers the same mels in all `lfr_rate + 1` frames of a row."""
 
     def __init__(
@@ -94,7 +93,7 @@ class SpecAugLFR(SpecAug):
         time_mask_width_ratio_range: float | Sequence[float] | None = None,
         num_time_mask: int = 2,
     ):
-        super().__init__(
+        self._augment = SpecAug(
             apply_time_warp,
             time_warp_window,
             time_warp_mode,
@@ -108,7 +107,11 @@ class SpecAugLFR(SpecAug):
         )
         if lfr_rate < 0:
             raise ConfigError(f"lfr_rate is {lfr_rate}; one less than the frames in a row is expected, 6 for lfr_m 7")
-        self.freq_blocks = lfr_rate + 1
+        self._augment.freq_blocks = lfr_rate + 1
+
+    def __call__(self, feats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A changed copy of [T, D]."""
+        return self._augment(feats, rng)
 
 
 def time_warp(feats: np.ndarray, window: int, mode: str, rng: np.random.Generator) -> np.ndarray:

@@ -7,6 +7,9 @@ from asrtools.errors import ConfigError, DataError
 from asrtools.features.fbank import LOG_FLOOR
 from asrtools.features.frontend import WavFrontend
 from asrtools.features.mel import window_function
+from asrtools.features.torch_resample import resample
+
+PIECE_FRAMES = (512, 65536)  # on the CPU: fits its cache; elsewhere: about 1 GB
 
 
 class TorchFrontend:
@@ -87,12 +90,21 @@ class TorchFrontend:
             index = torch.arange(first, first + total, device=self.device)[None] % (2 * length)
             index = torch.where(index < length, index, 2 * length - 1 - index)
             samples = samples.gather(1, index)
-        frames = samples.unfold(1, self.size, shift)  # [B, T, size]
-        if options.remove_dc_offset:
+        frames = samples.unfold(1, self.size, shift)  # [B, T, size], a view
+        feats = samples.new_empty(len(sizes), num_frames, options.n_mels)
+        # in pieces, because what lies between samples and features is 30 times as large as either
+        step = max(1, PIECE_FRAMES[self.device.type != "cpu"] // len(sizes))
+        for begin in range(0, num_frames, step):
+            feats[:, begin : begin + step] = self._log_mel_of_frames(frames[:, begin : begin + step])
+        return feats
+
+    def _log_mel_of_frames(self, frames: torch.Tensor) -> torch.Tensor:
+        """[B, t, size] to [B, t, n_mels]."""
+        if self.options.remove_dc_offset:
             frames = frames - frames.mean(dim=2, keepdim=True)
-        if options.preemphasis_coefficient:
+        if self.options.preemphasis_coefficient:
             before = torch.cat([frames[..., :1], frames[..., :-1]], dim=2)
-            frames = frames - options.preemphasis_coefficient * before
+            frames = frames - self.options.preemphasis_coefficient * before
         spectrum = torch.fft.rfft(frames * self._window, n=self.n_fft)
         power = spectrum.real.square() + spectrum.imag.square()
         energies = torch.matmul(power.double(), self._banks).float()

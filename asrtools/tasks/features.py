@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from asrtools.errors import DataError
-from asrtools.features.cmvn import CmvnStats, write_cmvn
+from asrtools.features.cmvn import CmvnStats
 from asrtools.io.ark import holds_features, read_matrix
 from asrtools.io.audio import load
 from asrtools.io.text_file import atomic_write
@@ -91,7 +91,8 @@ def write_statistics(stats: CmvnStats, json_file: Path) -> None:
     cmvn = stats.cmvn()
     with atomic_write(json_file) as out:
         out.write(json.dumps(stats.as_json()) + "\n")
-    write_cmvn(json_file.with_name("am.mvn"), cmvn)
+    with atomic_write(json_file.with_name("am.mvn")) as out:
+        out.write(cmvn.as_text())
 
 
 @dataclass(frozen=True)
