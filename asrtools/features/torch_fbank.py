@@ -26,9 +26,8 @@ class TorchFrontend:
         self.n_fft = 1 << (self.size - 1).bit_length()
         self._window = torch.from_numpy(window_function(options.window, self.size)).to(self.device)
         # double, because a float32 product may be rounded to TF32 or bfloat16 by global settings of torch
-        self._banks = torch.from_numpy(options.mel_banks(self.n_fft).T.astype(np.float64)).to(
-            self.device
-        )  # [bins, n_mels]
+        banks = options.mel_banks(self.n_fft).T.astype(np.float64)  # [bins, n_mels]
+        self._banks = torch.from_numpy(banks).to(self.device)
         cmvn = wav_frontend.cmvn
         self._cmvn = None
         if cmvn is not None:
@@ -39,13 +38,21 @@ class TorchFrontend:
         return self.frontend.output_size()
 
     @torch.no_grad()
-    def __call__(self, samples: torch.Tensor, lens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Samples [B, N], float in [-1, 1) or int16, with lengths [B], to float32 [B, T, D], padded with 0, and [B]."""
+    def __call__(
+        self, samples: torch.Tensor, lens: torch.Tensor, rate: int | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Samples [B, N], float in [-1, 1) or int16, with lengths [B], to float32 [B, T, D], padded with 0, and [B].
+
+        `rate` is that of the samples, where it is not the frontend's.
+        """
         sizes = self._check(samples, lens)
         samples = samples.to(self.device)
         if samples.dtype == torch.int16:
             samples = samples.float() / 32768
         samples = samples.float()
+        if rate is not None:
+            samples, lens = resample(samples, lens, rate, self.options.fs)
+            sizes = self._check(samples, lens)
         inside = torch.arange(samples.shape[1], device=self.device) < torch.tensor(sizes, device=self.device)[:, None]
         samples = torch.where(inside, samples, 0.0)  # what lies in the padding, also nan, has no effect
         if not bool(torch.isfinite(samples).all()):
