@@ -64,7 +64,7 @@ def compute_cmvn(
     lfr_m, lfr_n = lfr or (None, None)
     chosen = {"lfr_m": lfr_m, "lfr_n": lfr_n, "dither": dither}
     computer = FeatureComputer(frontend_from(config_file, overrides, chosen, without=("cmvn_file",)), channel, fs)
-    utterances = read_inputs(inputs, input_type=input_type, fs=fs, channel=channel)
+    utterances = read_inputs(inputs, input_type, fs, channel, tables=())
     if scale > 0:
         utterances = sample_by_key(utterances, scale)
     tally, total = Tally("compute-cmvn"), CmvnStats()

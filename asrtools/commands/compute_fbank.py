@@ -55,7 +55,7 @@ def compute_fbank(
     chosen = {"lfr_m": lfr_m, "lfr_n": lfr_n, "cmvn_file": cmvn_file, "dither": dither}
     computer = FeatureComputer(frontend_from(config_file, overrides, chosen), channel, fs)
     tally = Tally("compute-fbank")
-    utterances = read_inputs(data, input_type=input_type, fs=fs, channel=channel)
+    utterances = read_inputs(data, input_type, fs, channel, tables=())
     with FeatureWriter(out, compress=compress) as writer:
         for utterance, features in progress(compute_features(utterances, computer, nj), "compute-fbank"):
             if features is None:

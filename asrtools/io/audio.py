@@ -142,7 +142,7 @@ def _resampled(recording: Recording, rate: int, start_ms: int, end_ms: int | Non
 def _opened(source: object, fs: int, key: str, keep: bool) -> Iterator[Recording]:
     if fs <= 0:
         raise DataError(f"{key or 'audio'}: the rate fs is {fs}; should be positive")
-    if isinstance(source, np.ndarray) or (hasattr(source, "__array__") and not isinstance(source, str | bytes)):
+    if hasattr(source, "__array__"):  # numpy's, torch's
         where = key or "samples"
         yield _InMemory(where, to_float(np.asarray(source), where)[:, None], fs)
         return

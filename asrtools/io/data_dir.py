@@ -1,23 +1,25 @@
 """A Kaldi data directory as records."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import replace
 
 from asrtools.errors import DataError
-from asrtools.io.scp import ScpEntry, read_scp, read_table
+from asrtools.io.scp import ScpEntry, read_scp
 from asrtools.io.segments import Segment, read_segments
 from asrtools.io.text_file import display_name
 from asrtools.record import Utterance
 
 
-def read_data_dir(folder: str, is_features: bool | None = None) -> Iterator[Utterance]:
-    """The utterances of wav.scp, cut by segments where there is one, or of feats.scp; with text and speaker.
+def read_data_dir(
+    folder: str, is_features: bool | None = None, tables: Collection[str] = ("text", "utt2spk")
+) -> Iterator[Utterance]:
+    """The utterances of wav.scp, cut by segments where there is one, or of feats.scp, with their text and speaker.
 
-    `is_features` chooses between wav.scp and feats.scp; None takes wav.scp where there is one. Paths in them are
-    relative to the working directory. A segment whose recording is missing is a record with an error in its place;
-    utterances of `text` that have no audio come last, each as a record with an error, for every reference counts. A bad
-    line of `text` or `utt2spk` is a DataError at once.
+    `is_features` chooses between wav.scp and feats.scp; None takes wav.scp where there is one. `tables`: which of text
+    and utt2spk to read. Paths are relative to the working directory. What is wrong is a record with an error: a bad
+    line in its place, one of text or utt2spk before all others; a segment without recording in its place; utterances of
+    text without audio last, for every reference counts.
     """
     wanted = ["wav.scp", "feats.scp"] if is_features is None else ["feats.scp" if is_features else "wav.scp"]
     found = [name for name in wanted if os.path.isfile(os.path.join(folder, name))]
@@ -26,8 +28,11 @@ def read_data_dir(folder: str, is_features: bool | None = None) -> Iterator[Utte
             f"{folder}: is a directory without {' or '.join(wanted)}; should be a Kaldi data directory, a list or audio"
         )
     list_path = os.path.join(folder, found[0])
-    targets = _optional_table(folder, "text", allow_empty=True)
-    speakers = _optional_table(folder, "utt2spk")
+    targets, speakers = {}, {}
+    if "text" in tables:
+        targets = yield from _side_table(os.path.join(folder, "text"))
+    if "utt2spk" in tables:
+        speakers = yield from _side_table(os.path.join(folder, "utt2spk"))
     if found[0] == "wav.scp" and os.path.isfile(os.path.join(folder, "segments")):
         listing, records = "segments", _cut(list_path, os.path.join(folder, "segments"))
     else:
@@ -81,6 +86,13 @@ def _cut_out(segment: Segment, sources: dict[str, str], list_path: str, segments
     )
 
 
-def _optional_table(folder: str, name: str, allow_empty: bool = False) -> dict[str, str]:
-    path = os.path.join(folder, name)
-    return read_table(path, allow_empty) if os.path.isfile(path) else {}
+def _side_table(path: str) -> Generator[Utterance, None, dict[str, str]]:
+    """The values of a table that need not be there; its bad lines are yielded as records with an error."""
+    table = {}
+    if os.path.isfile(path):
+        for entry in read_scp(path, allow_empty=os.path.basename(path) == "text"):
+            if entry.error:
+                yield replace(as_record(entry, path), source="")
+            else:
+                table[entry.key] = entry.value
+    return table

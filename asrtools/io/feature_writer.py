@@ -1,5 +1,6 @@
 """Write feature matrices as Kaldi archives; what bears its final name is complete."""
 
+import io
 import os
 import re
 import sys
@@ -45,6 +46,7 @@ class FeatureWriter:
             raise DataError(f"{out}: text cannot be compressed; leave out `t` or --compress")
         self._seen: set[int] = set()
         self._files: list[StagedFile] = []  # in the order in which they get their names
+        self._broken: DataError | None = None
         self.count = 0
 
     def __enter__(self) -> "FeatureWriter":
@@ -60,23 +62,29 @@ class FeatureWriter:
 
     def write(self, key: str, matrix: np.ndarray) -> None:
         """Add one matrix [T, D]; a key that Kaldi could not read back, a repeated key and NaN are DataErrors."""
+        if self._broken is not None:
+            raise self._broken
         matrix = self._checked(key, matrix)
         name = key.encode("utf-8") + b" "
+        entry = self._encoded(name, matrix)
         try:
-            self._ark.write(name)
-            size = self._write_matrix(matrix)
+            self._ark.write(entry)
             if self._scp is not None:
                 self._scp.write(f"{key} {self._ark_path}:{self._offset + len(name)}\n")
             if self._frames is not None:
                 self._frames.write(f"{key} {len(matrix)}\n")
         except OSError as error:
+            # part of the entry may be there: a caller that goes on to the next utterance must not get an archive
+            self._broken = write_failure(self._ark_path, error)
             raise_if_disk(self._ark_path, error)
             raise
-        self._offset += len(name) + size
+        self._offset += len(entry)
         self.count += 1
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         try:
+            if kind is None and self._broken is not None:
+                raise self._broken
             if kind is None:
                 self._commit()
         finally:
@@ -127,12 +135,16 @@ class FeatureWriter:
         self._seen.add(hash(key))
         return matrix
 
-    def _write_matrix(self, matrix: np.ndarray) -> int:
+    def _encoded(self, name: bytes, matrix: np.ndarray) -> memoryview:
         from kaldiio.matio import write_array, write_array_ascii
 
+        entry = io.BytesIO()
+        entry.write(name)
         if self._is_text:
-            return write_array_ascii(self._ark, matrix)
-        return write_array(self._ark, matrix, compression_method=self._method)
+            write_array_ascii(entry, matrix)
+        else:
+            write_array(entry, matrix, compression_method=self._method)
+        return entry.getbuffer()
 
 
 def _parse_wspecifier(out: str) -> tuple[str, str | None]:

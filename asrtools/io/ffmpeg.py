@@ -1,10 +1,13 @@
 """Formats that libsndfile does not read (m4a, webm, amr, ...), through the ffmpeg program."""
 
+import re
 import shutil
 import subprocess
 import tempfile
 
 from asrtools.errors import DataError
+
+_CUT_SHORT = re.compile(r"ended prematurely|partial file|truncated", re.IGNORECASE)  # said with exit status 0 of webm
 
 
 def has_ffmpeg() -> bool:
@@ -22,9 +25,10 @@ def to_wave(path: str, where: str, kind: str) -> bytes:
     command = [program, "-nostdin", "-hide_banner", "-loglevel", "error", "-xerror", "-err_detect", "explode"]
     command += ["-i", f"file:{path}", "-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "wav", "-"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        cause = lines[-1].strip() if lines else f"exit status {done.returncode}"
+    lines = [re.sub(r"^(\[[^]]*\] *)+", "", line) for line in done.stderr.decode("utf-8", "replace").splitlines()]
+    cut = [line for line in lines if _CUT_SHORT.search(line)]
+    if done.returncode != 0 or cut:
+        cause = (cut or lines or [f"exit status {done.returncode}"])[-1].strip()
         raise DataError(f"{where}: ffmpeg cannot read it as {kind} ({cause}); should be a whole audio file")
     return done.stdout
 

@@ -1,6 +1,7 @@
 """Records as lines of JSON, one an utterance; the keys are those of the published training lists."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
@@ -34,8 +35,8 @@ def to_line(utterance: Utterance) -> str:
 
 
 def from_line(line: str, where: str) -> Utterance:
-    """The record of a line; one that cannot be used has `status` error, and its key or else `where` for a key."""
-    key = where
+    """The record of a line; one that cannot be used has `status` error, and its key or else FILE:LINE of `where`."""
+    key = os.path.basename(where)
     try:
         data = _parsed(line, where)
         if isinstance(data.get("key"), str) and data["key"]:
@@ -50,7 +51,10 @@ def read_jsonl(path: StrPath) -> Iterator[Utterance]:
     name = display_name(path)
     for line in read_lines(path):
         where = f"{name}:{line.number}"
-        yield Utterance(where, status="error", error=line.error) if line.error else from_line(line.text, where)
+        if line.error:
+            yield Utterance(os.path.basename(where), status="error", error=line.error)
+        else:
+            yield from_line(line.text, where)
 
 
 def _parsed(line: str, where: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ _UNKNOWN_SIZES = (
     range(0xFFFFEF00, 0x100000000),  # ffmpeg writes 0xFFFFFFFF
 )
 
+_MOST_CHUNKS = 1000
+
 
 @dataclass(frozen=True)
 class WaveHeader:
@@ -33,11 +35,9 @@ def read_header(stream: BinaryIO) -> WaveHeader | None:
     if riff not in (b"RIFF", b"RF64", b"BW64") or wave != b"WAVE":
         return None
     layout, long_size, tag = None, None, 0
-    while True:
+    for _ in range(_MOST_CHUNKS):
         name, size = _unpack("<4sI", stream.read(8))
-        if name is None:
-            return None
-        if name == b"data":
+        if name in (None, b"data"):
             break
         body = stream.read(min(size, 64)) if name in (b"fmt ", b"ds64") else b""
         if name == b"fmt ":
@@ -47,7 +47,7 @@ def read_header(stream: BinaryIO) -> WaveHeader | None:
         elif name == b"ds64":
             _, long_size = _unpack("<QQ", body[:16])
         stream.seek(size - len(body) + (size & 1), 1)
-    if layout is None or layout[1] is None:
+    if name != b"data" or layout is None or layout[1] is None:
         return None
     _, channels, rate, _, frame_bytes, bits = layout
     if not channels or not rate or not frame_bytes:

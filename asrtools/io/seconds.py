@@ -8,7 +8,7 @@ def to_ms(*seconds: str) -> int:
     try:
         total = sum(map(Decimal, seconds), Decimal(0))
         return int((total * 1000).quantize(Decimal(1), ROUND_HALF_UP))
-    except InvalidOperation as error:  # no number, infinite, or absurdly large
+    except (InvalidOperation, ValueError) as error:  # no number, infinite, absurdly large; int() of NaN
         raise ValueError(" + ".join(seconds)) from error
 
 

@@ -1,7 +1,7 @@
 """Kaldi `segments`: which span of which recording an utterance is."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asrtools.errors import DataError
 from asrtools.io.scp import read_scp, split_columns
@@ -16,7 +16,7 @@ class Segment:
     start_ms: int = 0
     end_ms: int | None = None  # None: to the end of the recording, -1 in the file
     channel: int | None = None
-    line: int = 0
+    line: int = field(default=0, compare=False)
     error: str = ""  # a sentence; the other fields are then what could be read
 
 

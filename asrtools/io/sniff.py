@@ -86,7 +86,9 @@ def _mpeg_kind(head: bytes) -> str:
         return ""
     else:
         kind, size = "mp3", _mpeg_frame_bytes(version, layer, head[2])
-    if size < 7 or (head[size : size + 2] and head[size] != 0xFF):
+    follows = head[size : size + 2]
+    is_next = len(follows) == 2 and follows[0] == 0xFF and follows[1] & 0xE0 == 0xE0
+    if size < 7 or not (is_next or size == len(head)):
         return ""
     return kind
 

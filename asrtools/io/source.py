@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -24,14 +24,19 @@ _BY_EXTENSION = {".scp": "scp", ".jsonl": "jsonl", ".ark": "ark", ".npy": "npy"}
 
 
 def read_inputs(
-    data: Sequence[str], input_type: str = "auto", fs: int = 16000, channel: str = "mix", plain: str = "scp"
+    data: Sequence[str],
+    input_type: str = "auto",
+    fs: int = 16000,
+    channel: str = "mix",
+    plain: str = "scp",
+    tables: Collection[str] = ("text", "utt2spk"),
 ) -> Iterator[Utterance]:
     """The records of DATA: one list, one data directory, stdin (`-`), or audio files.
 
     `auto` goes by directory, then extension, then the first bytes; a list of lines that are not JSON is what `plain`
     says: scp (`key path`) or text (`key words`, which become the record's text). `channel`: `each` makes records KEY-0,
     KEY-1, ... of a recording that has several; a number is set in every record of audio that has none. `fs` is the rate
-    of raw PCM.
+    of raw PCM. `tables`: which of text and utt2spk of a data directory to read.
 
     What is wrong with one line is a record with status error in its place, under its key or else `LIST:LINE`; what is
     wrong with DATA itself is a DataError at the first `next`. Lists are streamed.
@@ -47,7 +52,10 @@ def read_inputs(
         for item, kind in zip(data, kinds, strict=True):
             if kind not in _FILES or item == "-":
                 raise DataError(f"{item}: is one of {len(data)} inputs; several should all be audio files, or one list")
-    records = _files(data) if kinds[0] in _FILES else _READERS[kinds[0]](data[0])
+    if kinds[0] in _DIRECTORIES:
+        records = read_data_dir(data[0], _DIRECTORIES[kinds[0]], tables)
+    else:
+        records = _files(data) if kinds[0] in _FILES else _READERS[kinds[0]](data[0])
     records = _by_channel(records, channel, fs)
     if kinds[0] in ("jsonl", "ark", *_FILES) or channel == "each":  # the readers of the others see to it
         records = _unique(records)
@@ -176,14 +184,12 @@ def _ark(item: str) -> Iterator[Utterance]:
         yield Utterance(key, place)
 
 
+_DIRECTORIES = {"dir": None, "dir-wav": False, "dir-feats": True}  # whether to take feats.scp
 _READERS: dict[str, Callable[[str], Iterator[Utterance]]] = {
     "scp": _scp,
     "text": _text,
     "jsonl": lambda item: read_jsonl(_local(item)),
     "ark": _ark,
-    "dir": read_data_dir,
-    "dir-wav": lambda item: read_data_dir(item, is_features=False),
-    "dir-feats": lambda item: read_data_dir(item, is_features=True),
     "dir-text": _text_of_dir,
 }
 

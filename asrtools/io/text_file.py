@@ -163,7 +163,7 @@ class StagedFile:
                 if os.path.isdir(self._target):
                     raise DataError(f"{path}: is a directory; should be the name of a file to write")
                 folder, name = os.path.split(self._target)
-                temporary = os.path.join(folder, f".{name[:100]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+                temporary = os.path.join(folder, f".{name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
                 self.stream = open(temporary, mode.replace("w", "x"), **text)  # noqa: SIM115
                 self._temporary = temporary
         except OSError as error:

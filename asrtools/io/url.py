@@ -38,7 +38,7 @@ def cached_path(url: str, cache: StrPath | None = None) -> Path:
     stem, extension = posixpath.splitext(url_name(url))
     if not re.fullmatch(r"\.[A-Za-z0-9]{1,8}", extension):
         stem, extension = stem + extension, ""
-    readable = re.sub(r"[^\w.-]+", "_", stem)[:40]
+    readable = re.sub(r"[^\w-]+", "_", stem)[:40]
     digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:24]
     return (Path(cache) if cache is not None else default_cache()) / f"{readable}-{digest}{extension}"
 

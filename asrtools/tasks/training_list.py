@@ -45,8 +45,7 @@ def type_of(path: str, position: int) -> str | None:
 def read_sources(path: Path) -> list[Utterance]:
     """The recordings of wav.scp, or their segments where a segments file lies beside it; bad lines with their error."""
     data = path.parent if path.name == "wav.scp" and (path.parent / "segments").is_file() else path
-    found = read_inputs([str(data)], input_type="auto" if data != path else "scp")
-    return [replace(utterance, target=None) for utterance in found]
+    return list(read_inputs([str(data)], input_type="auto" if data != path else "scp", tables=("utt2spk",)))
 
 
 @dataclass
@@ -73,14 +72,15 @@ def differences(
     sources: Sequence[Utterance], source_path: Path, columns: Iterable[Column]
 ) -> Iterator[tuple[str, str]]:
     """(key, sentence) for every key that one file has and another has not."""
-    keys = {utterance.key: None for utterance in sources}
+    there = {utterance.key for utterance in sources}
+    usable = dict.fromkeys(utterance.key for utterance in sources if utterance.status != "error")
     for column in columns:
         bad = {key for key, _ in column.errors}
-        for key in keys:
+        for key in usable:
             if key not in column.values and key not in bad:
                 yield key, f"it is in {source_path} and not in {column.path}"
         for key in column.values:
-            if key not in keys:
+            if key not in there:
                 yield key, f"it is in {column.path} and not in {source_path}"
 
 
