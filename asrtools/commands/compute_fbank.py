@@ -49,7 +49,7 @@ def compute_fbank(
     use_one_thread()
     from asrtools.io.feature_writer import FeatureWriter
     from asrtools.io.source import read_inputs
-    from asrtools.tasks.features import FeatureComputer, compute_features
+    from asrtools.tasks.features import FeatureComputer, write_features
 
     lfr_m, lfr_n = lfr or (None, None)
     chosen = {"lfr_m": lfr_m, "lfr_n": lfr_n, "cmvn_file": cmvn_file, "dither": dither}
@@ -57,12 +57,11 @@ def compute_fbank(
     tally = Tally("compute-fbank")
     utterances = read_inputs(data, input_type, fs, channel, tables=())
     with FeatureWriter(out, compress=compress) as writer:
-        for utterance, features in progress(compute_features(utterances, computer, nj), "compute-fbank"):
-            if features is None:
+        for utterance in progress(write_features(utterances, computer, writer, nj), "compute-fbank"):
+            if utterance.status == "error":
                 tally.fail(utterance.key, utterance.error or "no features")
             else:
-                writer.write(utterance.key, features)
-                tally.add("ok")
+                tally.add(utterance.status)
     return tally.close()
 
 

@@ -1,8 +1,10 @@
 """Recordings to features and to their statistics, one utterance after another or in several processes."""
 
 import json
+import os
+import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +15,7 @@ from asrtools.errors import DataError
 from asrtools.features.cmvn import CmvnStats
 from asrtools.io.ark import holds_features, read_matrix
 from asrtools.io.audio import load
+from asrtools.io.feature_writer import Entry, FeatureWriter, MatrixFormat, size_of
 from asrtools.io.text_file import atomic_write
 from asrtools.record import Utterance
 from asrtools.tasks.ordered_map import ordered_map
@@ -63,12 +66,29 @@ class FeatureComputer:
             return replace(utterance, status="error", error=str(error)), None
 
 
-def compute_features(
-    utterances: Iterable[Utterance], computer: FeatureComputer, nj: int = 1
-) -> Iterator[tuple[Utterance, np.ndarray | None]]:
-    """Every utterance in order, with its features, or with status error."""
-    for results in ordered_map(_EachOf(computer.attempt), utterances, nj):
-        yield from results
+def write_features(
+    utterances: Iterable[Utterance], computer: FeatureComputer, writer: FeatureWriter, nj: int = 1
+) -> Iterator[Utterance]:
+    """The features of every utterance to the writer, in order; yields each utterance with what became of it.
+
+    Worker processes put their encoded matrices into files that the kernel copies into the archive: through Python's own
+    pipes two processes were hardly quicker than one.
+    """
+    if nj == 1:
+        encode = _Encoder(computer, writer.format)
+        for utterance in utterances:
+            done, entry, encoded = encode(utterance)
+            if entry is not None:
+                writer.append([entry], encoded)
+            yield done
+        return
+    with tempfile.TemporaryDirectory(prefix=".parts.", dir=writer.folder) as folder:
+        spool = _Spooler(_Encoder(computer, writer.format), folder)
+        for done, entries, path in ordered_map(spool, utterances, nj):
+            with open(path, "rb") as encoded:
+                writer.append(entries, encoded)
+            os.unlink(path)
+            yield from done
 
 
 def compute_statistics(
@@ -96,11 +116,41 @@ def write_statistics(stats: CmvnStats, json_file: Path) -> None:
 
 
 @dataclass(frozen=True)
-class _EachOf:
-    function: Callable[[Utterance], tuple[Utterance, np.ndarray | None]]
+class _Encoder:
+    """An utterance to its entry of an archive; what cannot be one is an utterance with status error."""
 
-    def __call__(self, utterances: list[Utterance]) -> list[tuple[Utterance, np.ndarray | None]]:
-        return [self.function(utterance) for utterance in utterances]
+    computer: FeatureComputer
+    format: MatrixFormat
+
+    def __call__(self, utterance: Utterance) -> tuple[Utterance, Entry | None, list[bytes | memoryview]]:
+        done, features = self.computer.attempt(utterance)
+        if features is None:
+            return done, None, []
+        try:
+            encoded = self.format.encode(done.key, features)
+        except DataError as error:
+            return replace(done, status="error", error=str(error)), None, []
+        return done, Entry(done.key, len(features), size_of(encoded)), encoded
+
+
+@dataclass(frozen=True)
+class _Spooler:
+    """Some utterances to a file of their entries."""
+
+    encoder: _Encoder
+    folder: str
+
+    def __call__(self, utterances: list[Utterance]) -> tuple[list[Utterance], list[Entry], str]:
+        done, entries = [], []
+        descriptor, path = tempfile.mkstemp(dir=self.folder)
+        with open(descriptor, "wb") as out:
+            for utterance in utterances:
+                result, entry, encoded = self.encoder(utterance)
+                done.append(result)
+                if entry is not None:
+                    entries.append(entry)
+                    out.writelines(encoded)
+        return done, entries, path
 
 
 @dataclass(frozen=True)
