@@ -88,7 +88,7 @@ marks=(-m "not slow")
 
 part ruff ruff check
 part format ruff format --check
-needs shellcheck shellcheck shellcheck -x "${shell_files[@]}"
+needs shellcheck shellcheck shellcheck -x -P SCRIPTDIR -P . "${shell_files[@]}"
 [ ${#bats_files[@]} -eq 0 ] || needs bats bats bats "${bats_files[@]}"
 part pytest python -m pytest ${marks[@]+"${marks[@]}"} "$@"
 
