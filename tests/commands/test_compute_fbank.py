@@ -1,3 +1,6 @@
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,13 +132,35 @@ def test_channels(run, tmp_path: Path, make_wav) -> None:
     assert done.returncode == 1 and "has no channel 2" in done.stderr
 
 
-def test_what_is_killed_leaves_nothing_that_looks_finished(run, data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("nj", [1, 2])
+def test_killed_midway_it_leaves_nothing_that_looks_finished(
+    run, root: Path, tmp_path: Path, make_wav, nj: int
+) -> None:
+    make_wav("a.wav", 5.0)
+    (tmp_path / "long.scp").write_text("".join(f"utt-{i} a.wav\n" for i in range(20_000)))
+    (tmp_path / "short.scp").write_text("utt-0 a.wav\n")
+    argv = [sys.executable, root / "bin/compute-fbank", "--nj", str(nj), "long.scp", "out"]
+    process = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/.feats.ark*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert not [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
+    assert run("compute-fbank", "--nj", nj, "short.scp", "out").returncode == 0
+    assert (tmp_path / "out/utt2num_frames").read_text() == "utt-0 498\n"
+
+
+def test_a_run_that_fails_leaves_the_files_of_before(run, data: Path, tmp_path: Path) -> None:
     assert run("compute-fbank", "data dir", "out").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    (data / "wav.scp").write_text("utt-00 wavs/0.wav\n")
+    done = run("compute-fbank", "none.scp", "out")
+    assert done.returncode == 1
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
     done = run("compute-fbank", "data dir", "/dev/null/nowhere")
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
 @pytest.mark.parametrize(
