@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# From nothing to the features of a small Mandarin and English corpus, which the recipe synthesises itself.
+#
+#   bash egs/mini/run.sh [--stage N] [--stop-stage N] [--nj N] [--cmd CMD] [--gpuid_list LIST] [--size full|tiny]
+#
+#   stage  makes                                            from
+#   1      data/{train,dev,test}, data/wav                  local/*.py and espeak-ng
+#   2      data/list/{train,dev,test}.jsonl, after checks   data/{train,dev,test}
+#   3      exp/cmvn/{am.mvn,cmvn.json}, exp/tokens.json     data/train
+#   4      exp/fbank/{train,dev,test}/feats.scp            data/{train,dev,test}
+#
+# Every stage can run again; what is newer than its input is left alone.
+
+set -euo pipefail
+CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+
+stage=1         # first stage to run
+stop_stage=100  # last stage to run
+nj=2            # parallel jobs
+cmd=run.sh      # how jobs are started: run.sh on this machine, slurm.sh on a cluster
+# shellcheck disable=SC2034
+gpuid_list=     # GPUs to use, e.g. 0,1; no stage of this version uses one
+size=full       # full: 1,200 training utterances (53 minutes); tiny: 24, to try the recipe out
+seed=1          # another seed, another corpus
+data=data       # where the corpus goes; a relative path counts from this directory
+exp=exp         # where the results go; the same
+
+. ./path.sh
+# shellcheck source-path=SCRIPTDIR source=../../utils/parse_options.sh
+. parse_options.sh
+
+sets="train dev test"
+# lists hold the paths they are made with, and are to be read from any directory
+case $data in /*) ;; *) data=$PWD/$data ;; esac
+case $exp in /*) ;; *) exp=$PWD/$exp ;; esac
+
+log() {
+    echo "$(date '+%F %T') egs/mini/run.sh: $*"
+}
+
+# runs STAGE: whether it is to run; if so, says it
+runs() {
+    if [ "$stage" -gt "$1" ] || [ "$stop_stage" -lt "$1" ]; then return 1; fi
+    log "stage $1: $2"
+}
+
+# need FILE STAGE: FILE is an input that STAGE makes
+need() {
+    if [ ! -s "$1" ]; then
+        echo "egs/mini/run.sh: $1 is missing; stage $2 makes it: run.sh --stage $2" >&2
+        exit 1
+    fi
+}
+
+# fresh OUTPUT INPUT...: OUTPUT is there and no INPUT is newer
+fresh() {
+    local output=$1 input
+    shift
+    [ -s "$output" ] || return 1
+    for input in "$@"; do
+        [ ! "$input" -nt "$output" ] || return 1
+    done
+}
+
+if runs 1 "corpus ($size) in $data"; then
+    if ! python -c 'import espeakng_loader' 2>/dev/null; then
+        setup.sh --extras synth
+    fi
+    python local/make_corpus.py --size "$size" --seed "$seed" --nj "$nj" "$data"
+fi
+
+if runs 2 "checks, and lists in $data/list"; then
+    need "$data/corpus.json" 1
+    mkdir -p "$data/list"
+    for name in $sets; do
+        if ! fresh "$data/list/$name.jsonl" "$data/corpus.json"; then
+            validate_data_dir.sh --no-feats "$data/$name"
+            scp2jsonl --output "$data/list/$name.jsonl" "$data/$name"
+        fi
+    done
+fi
+
+if runs 3 "means and variances in $exp/cmvn, tokens in $exp/tokens.json"; then
+    need "$data/corpus.json" 1
+    if ! fresh "$exp/cmvn/am.mvn" "$data/corpus.json" conf/fbank.yaml; then
+        $cmd JOB=1:1 "$exp/log/cmvn.JOB.log" \
+            compute-cmvn --config conf/fbank.yaml --nj "$nj" "$data/train" "$exp/cmvn"
+    fi
+    if ! fresh "$exp/tokens.json" "$data/corpus.json"; then
+        # words, not letters, of English: spoken letters are shorter than the 60 ms between two stacked frames
+        make_tokens --unit mixed "$data/train/text" "$exp/tokens.json"
+    fi
+fi
+
+if runs 4 "features in $exp/fbank"; then
+    need "$data/corpus.json" 1
+    for name in $sets; do
+        dir=$exp/fbank/$name
+        if fresh "$dir/feats.scp" "$data/corpus.json" conf/fbank.yaml; then continue; fi
+        # no more jobs than utterances
+        num_utts=$(($(wc -l < "$data/$name/wav.scp")))
+        num_jobs=$((nj < num_utts ? nj : num_utts))
+        parts=()
+        for job in $(seq "$num_jobs"); do
+            mkdir -p "$dir/split/$job"
+            parts+=("$dir/split/$job/wav.scp")
+        done
+        split_scp "$data/$name/wav.scp" "${parts[@]}"
+        # without stacking: whoever reads the features stacks and normalises them as its model wants
+        $cmd JOB=1:"$num_jobs" "$exp/log/fbank_$name.JOB.log" \
+            compute-fbank --config conf/fbank.yaml --lfr 1,1 "$dir/split/JOB/wav.scp" "$dir/split/JOB"
+        # feats.scp comes last: it says that the set is complete
+        for file in utt2num_frames feats.scp; do
+            for job in $(seq "$num_jobs"); do
+                cat "$dir/split/$job/$file"
+            done > "$dir/$file.tmp"
+            mv "$dir/$file.tmp" "$dir/$file"
+        done
+    done
+fi
+
+if [ "$stop_stage" -ge 4 ]; then
+    log "done; recognisers are not part of this version yet; features lie in $exp/fbank"
+fi
