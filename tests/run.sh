@@ -4,8 +4,9 @@
 #   bash tests/run.sh [--all] [--install] [PYTEST ARGUMENT ...]
 #
 #   --all       the slow tests too
-#   --install   install bats, shellcheck and ffmpeg with apt where they are missing (as CI=true does); otherwise what
-#               needs them is skipped, and the summary says so
+#   --install   install bats, shellcheck, zsh and ffmpeg with apt (bats with npm where there is no apt) where they are
+#               missing (as CI=true does); otherwise what needs them is skipped, and the summary says so
+# shellcheck disable=SC2317  # functions are called through part
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,7 +15,7 @@ install=${CI:-false}
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help)
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+      sed -n '2,/^[^#]/{/shellcheck disable/d;s/^# \{0,1\}//p;}' tests/run.sh
       exit 0
       ;;
     --all) all=true ;;
@@ -24,38 +25,33 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-bash utils/setup.sh --extras test
-# shellcheck source=path.sh
-. ./path.sh
-
-missing=()
-for tool in bats shellcheck ffmpeg; do
-  command -v "$tool" >/dev/null || missing+=("$tool")
-done
-if [ ${#missing[@]} -gt 0 ] && [ "$install" = true ]; then
-  log=$VIRTUAL_ENV/apt.log
-  echo "run.sh: installing ${missing[*]} with apt"
-  if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-    tail -n 5 "$log" >&2
-    echo "run.sh: apt could not install ${missing[*]} (above, the end of $log)" >&2
-  fi
-fi
 # with it, a test that skips because ../shared is not there fails
 [ "${CI:-false}" != true ] || export ASRTOOLS_REQUIRE_SHARED=1
 
 summary=()
 failed=0
+is_set_up=false
 
 # part NAME COMMAND...: runs it whatever became of the parts before, and remembers what became of it
 part() {
-  local name=$1 status=0
+  local name=$1 status=0 began=$SECONDS
   shift
   printf '\n-- %s\n' "$name"
   "$@" || status=$?
   if [ $status -eq 0 ]; then
-    summary+=("$name: passed")
+    summary+=("$name: passed ($((SECONDS - began)) s)")
   else
-    summary+=("$name: FAILED (exit $status)")
+    summary+=("$name: FAILED (exit $status, $((SECONDS - began)) s)")
+    failed=1
+  fi
+}
+
+# python_part NAME COMMAND...: a part that runs in .venv, and without it would run some other installation's tools
+python_part() {
+  if [ "$is_set_up" = true ]; then
+    part "$@"
+  else
+    summary+=("$1: FAILED (set-up failed)")
     failed=1
   fi
 }
@@ -74,6 +70,42 @@ needs() {
   fi
 }
 
+set_up() {
+  bash utils/setup.sh --extras test || return 1
+  # shellcheck source=path.sh
+  . ./path.sh || return 1
+  is_set_up=true
+}
+part set-up set_up
+
+# npm's bats, where an earlier run put one
+export PATH="$PATH:$PWD/.venv/node/node_modules/.bin"
+missing=()
+for tool in bats shellcheck zsh ffmpeg; do
+  command -v "$tool" >/dev/null || missing+=("$tool")
+done
+install_tools() {
+  local log=.venv/install.log
+  echo "run.sh: installing ${missing[*]}"
+  mkdir -p .venv
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    # a fresh machine has no package lists
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1
+  elif command -v npm >/dev/null && ! command -v bats >/dev/null; then
+    npm install --no-fund --no-audit --prefix .venv/node bats >"$log" 2>&1
+  else
+    echo "run.sh: needs apt-get as root, or npm for bats; install ${missing[*]} by hand" >&2
+    return 1
+  fi || {
+    tail -n 5 "$log" >&2
+    echo "run.sh: ${missing[*]} could not be installed (above, the end of $log)" >&2
+    return 1
+  }
+}
+if [ ${#missing[@]} -gt 0 ] && [ "$install" = true ]; then
+  part tools install_tools
+fi
+
 shell_files=(path.sh .ci/run)
 while IFS= read -r file; do
   shell_files+=("$file")
@@ -86,11 +118,17 @@ done < <(find tests -name '*.bats' | sort)
 marks=(-m "not slow")
 [ "$all" = false ] || marks=()
 
-part ruff ruff check
-part format ruff format --check
-needs shellcheck shellcheck shellcheck -x -P SCRIPTDIR -P . "${shell_files[@]}"
+# ruff finds files by .py alone; the three lines of each bin/NAME are left as they are
+python_files=()
+while IFS= read -r file; do
+  python_files+=("$file")
+done < <(find utils -type f ! -name '*.*' -exec grep -lE '^#!.*python' {} +)
+
+python_part ruff ruff check . ${python_files[@]+"${python_files[@]}"}
+python_part format ruff format --check . ${python_files[@]+"${python_files[@]}"}
+needs shellcheck shellcheck shellcheck -x -P SCRIPTDIR -P . "${shell_files[@]}" ${bats_files[@]+"${bats_files[@]}"}
 [ ${#bats_files[@]} -eq 0 ] || needs bats bats bats "${bats_files[@]}"
-part pytest python -m pytest ${marks[@]+"${marks[@]}"} "$@"
+python_part pytest python -m pytest ${marks[@]+"${marks[@]}"} "$@"
 
 printf '\n-- summary\n'
 printf '%s\n' "${summary[@]}"

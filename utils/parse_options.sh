@@ -55,7 +55,7 @@ _po_require_option() {
     {
       for (i = 1; i <= NF; i++) {
         is_near = distance(want, $i) <= 1 + int(length(want) / 4)
-        if (length(want) > 2 && length($i) > 2) is_near = is_near || index($i, want) || index(want, $i)
+        if (length(want) > 1 && length($i) > 1) is_near = is_near || index($i, want) || index(want, $i) == 1
         name = $i; gsub(/_/, "-", name)
         all = all " --" name
         if (is_near) near = near (near == "" ? "" : " or ") "--" name

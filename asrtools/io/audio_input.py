@@ -110,9 +110,9 @@ def _kind_of_file(head: bytes, extension: str) -> str:
     if kind != "binary":
         return kind
     # a stream without a magic number of its own, or with junk before it
-    if extension in FFMPEG_EXTENSIONS or (extension in AUDIO_EXTENSIONS and ffmpeg.has_ffmpeg()):
+    if extension in FFMPEG_EXTENSIONS:
         return extension[1:]
-    return kind
+    return "audio" if extension in AUDIO_EXTENSIONS and ffmpeg.has_ffmpeg() else kind
 
 
 def _from_bytes(data: bytes, where: str, may_be_pcm: bool = False) -> Encoded:

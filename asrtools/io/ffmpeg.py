@@ -28,7 +28,7 @@ def to_wave(path: str, where: str, kind: str) -> bytes:
     lines = [re.sub(r"^(\[[^]]*\] *)+", "", line) for line in done.stderr.decode("utf-8", "replace").splitlines()]
     cut = [line for line in lines if _CUT_SHORT.search(line)]
     if done.returncode != 0 or cut:
-        cause = (cut or lines or [f"exit status {done.returncode}"])[-1].strip()
+        cause = (cut or lines or [f"exit status {done.returncode}"])[-1].strip().removeprefix(f"file:{path}: ")
         raise DataError(f"{where}: ffmpeg cannot read it as {kind} ({cause}); should be a whole audio file")
     return done.stdout
 

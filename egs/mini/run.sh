@@ -87,7 +87,7 @@ if runs 3 "means and variances in $exp/cmvn, tokens in $exp/tokens.json"; then
             compute-cmvn --config conf/fbank.yaml --nj "$nj" "$data/train" "$exp/cmvn"
     fi
     if ! fresh "$exp/tokens.json" "$data/corpus.json"; then
-        # words, not letters, of English: spoken letters are shorter than the 60 ms between two stacked frames
+        # English by words: at 60 ms a stacked frame there would be hardly more frames than letters
         make_tokens --unit mixed "$data/train/text" "$exp/tokens.json"
     fi
 fi

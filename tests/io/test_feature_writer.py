@@ -46,10 +46,10 @@ def test_an_archive_can_go_to_stdout(option):
         "from asrtools.io.ark import FeatureWriter\n"
         "with FeatureWriter(sys.argv[1]) as w: w.write('a', numpy.eye(2)); w.write('b', numpy.eye(3))\n"
     )
-    command = f'{sys.executable} -c "{script}" {option}'
+    command = f'"{sys.executable}" -c "{script}" {option}'
     read = "import sys; from asrtools.io.ark import read_ark; print([(k, m.shape) for k, m in read_ark('-')])"
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f'{command} | {sys.executable} -c "{read}"'],
+        ["bash", "-o", "pipefail", "-c", f'{command} | "{sys.executable}" -c "{read}"'],
         capture_output=True,
         text=True,
         check=True,
