@@ -74,10 +74,12 @@ class Config:
         return "default"
 
 
-def load(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The configuration of a model directory, or of one yaml file."""
-    path = Path(path)
-    if path.is_dir():
+def load(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of a model directory, of one yaml file, or (None) of overrides alone."""
+    path = None if path is None else Path(path)
+    if path is None:
+        config = Config()
+    elif path.is_dir():
         config = _from_directory(path)
     elif path.is_file():
         config = Config(directory=path.parent)
@@ -282,12 +284,3 @@ def parse_value(text: str) -> Any:
     if re.fullmatch(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?", stripped):
         return float(stripped)
     return text
-
-
-def from_overrides(overrides: Mapping[str, Any]) -> Config:
-    """A configuration of overrides alone."""
-    config = Config()
-    for key, value in overrides.items():
-        _set(config, SPELLINGS.get(key, key), value, f"++{key}")
-    config.values = _resolve(config)
-    return config

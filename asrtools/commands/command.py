@@ -15,6 +15,7 @@ import click
 
 from asrtools import config
 from asrtools.errors import AsrError, ConfigError
+from asrtools.record import Utterance
 
 Item = TypeVar("Item")
 
@@ -179,6 +180,13 @@ class Tally:
 
     def add(self, status: str) -> None:
         self.counts[status] += 1
+
+    def count(self, utterance: Utterance) -> None:
+        """An utterance by its status."""
+        if utterance.status == "error":
+            self.fail(utterance.key, utterance.error or "it cannot be used")
+        else:
+            self.add(utterance.status)
 
     def fail(self, key: str, cause: str) -> None:
         self.counts["error"] += 1

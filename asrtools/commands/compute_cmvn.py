@@ -1,13 +1,14 @@
 """compute-cmvn: the mean and variance of features, as models want them beside their parameters."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
 from asrtools.commands.command import Tally, command, launch, progress
-from asrtools.commands.frontend_options import config_option, dither_option, frontend_from, lfr_option, use_one_thread
-from asrtools.commands.options import data_argument, data_options, jobs_option
+from asrtools.commands.feature_options import feature_options, open_features
+from asrtools.commands.options import data_argument
 from asrtools.errors import DataError
 
 EXAMPLE = """\
@@ -20,65 +21,35 @@ compute-cmvn --lfr 7,6 exp/fbank/feats.scp exp/cmvn"""
 @click.option(
     "--cmvn-file", type=click.Path(), metavar="F.json", help="Write F.json, and am.mvn beside it; no OUT_DIR then."
 )
-@config_option
-@lfr_option
-@dither_option
 @click.option(
     "--scale", type=float, default=-1.0, help="Take this part of the inputs, chosen by their keys.  [default: all]"
 )
-@jobs_option
-@data_options
-def compute_cmvn(
-    data: tuple[str, ...],
-    cmvn_file: str | None,
-    config_file: str | None,
-    lfr: tuple[int, int] | None,
-    dither: float | None,
-    scale: float,
-    nj: int,
-    input_type: str,
-    fs: int,
-    channel: str,
-    overrides: dict[str, Any],
-) -> int:
+@feature_options
+def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float, nj: int, **options: Any) -> int:
     """Compute the mean and variance of the features of DATA: DATA... OUT_DIR.
 
     DATA is wav.scp, a data directory, list.jsonl, feats.scp of unnormalised filter banks, recordings, or - for stdin.
     OUT_DIR gets am.mvn, which models load, and cmvn.json, the sums. The config's own cmvn_file is left out of the
     features; its lfr_m and lfr_n count. Sums are in double precision and the same for any --nj.
     """
-    if cmvn_file is None:
-        *inputs, out = data
-        json_file = Path(out) / "cmvn.json"
-    else:
-        inputs, json_file = list(data), Path(cmvn_file)
+    inputs, json_file = (data, cmvn_file) if cmvn_file else (data[:-1], os.path.join(*data[-1:], "cmvn.json"))
     if not inputs:
         raise click.UsageError("it takes DATA and OUT_DIR (or DATA and --cmvn-file)")
-    if channel == "all":
-        raise click.UsageError("--channel all: features are of one channel; take mix, each or a number")
-    use_one_thread()
+    utterances, computer = open_features(inputs, **options, without=("cmvn_file",))
     from asrtools.features.cmvn import CmvnStats
-    from asrtools.io.source import read_inputs
-    from asrtools.tasks.features import FeatureComputer, compute_statistics, sample_by_key, write_statistics
+    from asrtools.tasks.features import compute_statistics, sample_by_key, write_statistics
 
-    lfr_m, lfr_n = lfr or (None, None)
-    chosen = {"lfr_m": lfr_m, "lfr_n": lfr_n, "dither": dither}
-    computer = FeatureComputer(frontend_from(config_file, overrides, chosen, without=("cmvn_file",)), channel, fs)
-    utterances = read_inputs(inputs, input_type, fs, channel, tables=())
     if scale > 0:
         utterances = sample_by_key(utterances, scale)
     tally, total = Tally("compute-cmvn"), CmvnStats()
     for done, stats in progress(compute_statistics(utterances, computer, nj), "compute-cmvn"):
         for utterance in done:
-            if utterance.status == "error":
-                tally.fail(utterance.key, utterance.error or "no features")
-            else:
-                tally.add(utterance.status)
+            tally.count(utterance)
         total.merge(stats)
     if not total.total_frames:
         tally.close()
         raise DataError(f"{' '.join(inputs)}: no input gave features, so there is no mean; nothing was written")
-    write_statistics(total, json_file)
+    write_statistics(total, Path(json_file))
     return tally.close()
 
 

@@ -10,7 +10,7 @@ INPUT_TYPES = ("auto", "scp", "jsonl", "text", "audio", "fbank", "pcm")
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _stack(*decorators: Decorator) -> Decorator:
+def stack(*decorators: Decorator) -> Decorator:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -21,7 +21,7 @@ def _stack(*decorators: Decorator) -> Decorator:
 
 data_argument: Decorator = click.argument("data", nargs=-1, metavar="DATA...")
 
-data_options: Decorator = _stack(
+data_options: Decorator = stack(
     click.option(
         "--input-type",
         type=click.Choice(INPUT_TYPES),
@@ -39,7 +39,7 @@ data_options: Decorator = _stack(
     ),
 )
 
-device_options: Decorator = _stack(
+device_options: Decorator = stack(
     click.option(
         "--device",
         default="auto",
@@ -51,7 +51,7 @@ device_options: Decorator = _stack(
     click.option("--ncpu", type=click.IntRange(1), help="Threads of one process.  [default: the cores there are]"),
 )
 
-batch_options: Decorator = _stack(
+batch_options: Decorator = stack(
     click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Most items in a batch."),
     click.option(
         "--batch-seconds",
@@ -62,7 +62,7 @@ batch_options: Decorator = _stack(
     ),
 )
 
-hub_options: Decorator = _stack(
+hub_options: Decorator = stack(
     click.option(
         "--hub", type=click.Choice(["ms", "hf"]), default="ms", show_default=True, help="modelscope or huggingface."
     ),
@@ -72,11 +72,14 @@ hub_options: Decorator = _stack(
 
 model_option: Decorator = click.option("--model", metavar="MODEL", help="Alias, hub id or model directory.")
 
-result_options: Decorator = _stack(
+result_options: Decorator = stack(
     click.option("--output-dir", type=click.Path(file_okay=False), metavar="DIR", help="Write result files there."),
     click.option("--jsonl", is_flag=True, help="Print records, one JSON object a line, instead of plain lines."),
     click.option("--resume", is_flag=True, help="Finish an interrupted --output-dir run."),
 )
+
+# of every command that runs a network over its inputs
+network_options: Decorator = stack(model_option, device_options, batch_options, hub_options, result_options)
 
 jobs_option: Decorator = click.option(
     "--nj",

@@ -3,26 +3,14 @@
 from typing import Any
 
 from asrtools.commands.command import command, launch
-from asrtools.commands.options import (
-    batch_options,
-    data_argument,
-    data_options,
-    device_options,
-    hub_options,
-    model_option,
-    result_options,
-)
+from asrtools.commands.options import data_argument, data_options, network_options
 from asrtools.commands.unfinished import stop
 
 
 @command(example="spk-diarize wav.scp > who.rttm", takes_overrides=True)
 @data_argument
-@model_option
 @data_options
-@device_options
-@batch_options
-@hub_options
-@result_options
+@network_options
 def spk_diarize(**options: Any) -> None:
     """Find who speaks when: RTTM on stdout."""
     stop("spk-diarize", "the speaker model")

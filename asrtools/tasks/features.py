@@ -161,7 +161,10 @@ class _StatisticsOf:
         done, stats = [], CmvnStats()
         for utterance in utterances:
             result, features = self.computer.attempt(utterance)
-            done.append(result)
             if features is not None:
-                stats.add(features)
+                try:
+                    stats.add(features)
+                except DataError as error:  # not finite
+                    result = replace(result, status="error", error=str(error))
+            done.append(result)
         return done, stats

@@ -1,0 +1,79 @@
+"""What compute-fbank and compute-cmvn share: which frontend, and one thread a process."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from asrtools import build, config
+from asrtools.commands.options import data_options, jobs_option, stack
+from asrtools.record import Utterance
+from asrtools.register import tables
+
+if TYPE_CHECKING:
+    from asrtools.tasks.features import FeatureComputer
+
+config_option = click.option(
+    "--config",
+    "config_file",
+    metavar="FILE.yaml|MODEL_DIR",
+    help="Where frontend and frontend_conf stand.  [default: 80-band filter banks, WavFrontend's own values]",
+)
+lfr_option = click.option(
+    "--lfr",
+    metavar="M,N",
+    callback=lambda _, __, value: parse_lfr(value),
+    help="Stack M frames and keep every Nth, e.g. 7,6.",
+)
+dither_option = click.option("--dither", type=click.FloatRange(0), help="Amount of random noise added.  [default: 0]")
+
+
+def parse_lfr(value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    numbers = value.split(",")
+    if len(numbers) != 2 or not all(number.strip().isdigit() and int(number) > 0 for number in numbers):
+        raise click.BadParameter(f"{value!r} is not two numbers above 0, e.g. 7,6")
+    return int(numbers[0]), int(numbers[1])
+
+
+feature_options = stack(config_option, lfr_option, dither_option, jobs_option, data_options)
+
+
+def open_features(
+    data: Sequence[str],
+    config_file: str | None,
+    lfr: tuple[int, int] | None,
+    dither: float | None,
+    input_type: str,
+    fs: int,
+    channel: str,
+    overrides: dict[str, Any],
+    cmvn_file: str | None = None,
+    without: tuple[str, ...] = (),
+) -> "tuple[Iterator[Utterance], FeatureComputer]":
+    """The utterances of DATA and what computes their features, as the options say; `without`: keys of the config."""
+    if channel == "all":
+        raise click.UsageError("--channel all: features are of one channel; take mix, each or a number")
+    # the unit of parallelism is the process; numpy reads this when it is imported
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    from asrtools.io.source import read_inputs
+    from asrtools.tasks.features import FeatureComputer
+
+    lfr_m, lfr_n = lfr or (None, None)
+    chosen = {"lfr_m": lfr_m, "lfr_n": lfr_n, "dither": dither, "cmvn_file": cmvn_file}
+    frontend = _frontend(config_file, overrides, chosen, without)
+    return read_inputs(data, input_type, fs, channel, tables=()), FeatureComputer(frontend, channel, fs)
+
+
+def _frontend(
+    config_file: str | None, overrides: dict[str, Any], chosen: dict[str, Any], without: tuple[str, ...]
+) -> Any:
+    """The frontend of a config file, or the default one, with the overrides and those options that are not None."""
+    name = config.load(config_file, overrides).values.get("frontend") or "WavFrontend"
+    overrides = {key: value for key, value in overrides.items() if key != "frontend"}
+    routed = build.route(overrides, {"frontend_conf": tables.frontend_classes.find(name)})
+    routed |= {f"frontend_conf.{key}": value for key, value in chosen.items() if value is not None}
+    return build.build_frontend(config.load(config_file, {**routed, "frontend": name}), without)
