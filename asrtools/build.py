@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from asrtools.config import Config
@@ -37,18 +37,26 @@ SECTIONS = (
 )
 
 
-def build_frontend(config: Config, without: tuple[str, ...] = ()) -> Any:
+def build_frontend(config: Config, without: Collection[str] = ()) -> Any:
     """The frontend a configuration names (WavFrontend where it names none), leaving out the keys `without`."""
     cls = tables.frontend_classes.find(config.values.get("frontend") or "WavFrontend")
-    keywords = keywords_for(cls, config, "frontend_conf")
-    return cls(**{key: value for key, value in keywords.items() if key not in without})
+    return cls(**keywords_for(cls, config, "frontend_conf", without))
 
 
-def keywords_for(cls: type, config: Config, section: str) -> dict[str, Any]:
-    """The keywords of a section for a class; one that the class does not know is an error that names the near match."""
+def keywords_for(cls: type, config: Config, section: str, without: Collection[str] = ()) -> dict[str, Any]:
+    """The keywords of a section for a class, leaving out the keys `without`.
+
+    A key that the class does not know is an error that names the near match, and so is a file that is not there.
+    """
+    for name, file in config.missing.items():
+        key = name.removeprefix(f"{section}.")
+        if key != name and key not in without and config.section(section).get(key) is None:
+            raise ConfigError(f"{file}: configuration.json names it as {name}, and it is not there; put it there")
     known = parameters_of(cls)
     keywords = {}
     for key, value in config.section(section).items():
+        if key in without:
+            continue
         if known is None or key in known:
             keywords[key] = value
         elif key not in WITHOUT_MEANING.get(section, ()):
@@ -74,18 +82,19 @@ def route(overrides: Mapping[str, Any], components: Mapping[str, type]) -> dict[
     for section, cls in components.items():
         names += [section.removesuffix("_conf"), *(parameters_of(cls) or ())]
     for key, value in overrides.items():
+        full = key
         owners = [section for section, cls in components.items() if key in (parameters_of(cls) or ())]
         if "." in key or key in SECTIONS:
             section = key.partition(".")[0]
             if section not in SECTIONS:
                 raise ConfigError(f"++{key}: {section} is no section{_near(section, SECTIONS)}")
-            routed[key] = value
         elif owners:
-            routed[f"{owners[0]}.{key}"] = value
-        elif f"{key}_conf" in SECTIONS:
-            routed[key] = value
-        else:
+            full = f"{owners[0]}.{key}"
+        elif f"{key}_conf" not in SECTIONS:
             raise ConfigError(f"++{key}: nothing that is loaded here knows it{_near(key, names)}")
+        if full in routed:
+            raise ConfigError(f"++{key} and ++{full} are one value, {value!r} and {routed[full]!r}; keep one")
+        routed[full] = value
     return routed
 
 

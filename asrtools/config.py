@@ -86,11 +86,9 @@ def load(path: str | Path | None, overrides: Mapping[str, Any] | None = None) ->
         _merge_file(config, path)
     else:
         raise ConfigError(f"{path}: there is no such model directory or config file")
-    model = config.values.get("model")
     for key, value in (overrides or {}).items():
-        _set(config, SPELLINGS.get(key, key), value, f"++{key}")
-    if model is not None:
-        config.values["model"] = model
+        if key != "model" or "model" not in config.values:
+            _set(config, SPELLINGS.get(key, key), value, f"++{key}")
     config.values = _resolve(config)
     return config
 
@@ -115,8 +113,11 @@ def _from_directory(directory: Path) -> Config:
         else:
             config.missing[key] = file
     for key, names in _lists(metas):
-        there = [str(directory / name) for name in names if (directory / name).exists()]
-        _set(config, key, there, f"{index} file_path_metas")
+        there = [directory / name for name in names if (directory / name).exists()]
+        _set(config, key, [str(file) for file in there], f"{index} file_path_metas")
+        config.missing.update(
+            (f"{key}.{i}", directory / name) for i, name in enumerate(names) if directory / name not in there
+        )
     return config
 
 

@@ -48,12 +48,16 @@ def test_paths_of_configuration_json_win_over_the_yaml_and_overrides_win_over_bo
     read = config.load(model_dir, {"frontend_conf.cmvn_file": "mine.mvn", "model": "Other"})
     assert read.values["frontend_conf"]["cmvn_file"] == "mine.mvn"
     assert read.values["model"] == "SenseVoiceSmall"
+    assert read.origin("model") == f"{model_dir / 'config.yaml'}:1"
 
 
 def test_a_named_file_that_is_not_there_is_kept_apart_and_not_lost(model_dir: Path) -> None:
     read = config.load(model_dir)
     assert read.values["tokenizer_conf"]["bpemodel"] is None
-    assert read.missing == {"tokenizer_conf.bpemodel": model_dir / "absent.model"}
+    assert read.missing == {
+        "tokenizer_conf.bpemodel": model_dir / "absent.model",
+        "token_lists.1": model_dir / "absent",
+    }
     assert read.values["token_lists"] == [str(model_dir / "am.mvn")]
 
 

@@ -22,12 +22,6 @@ FLOORS = (
 )
 SIDEWAYS = {
     ("register", "errors"),  # "not registered" is a ConfigError
-    ("zoo", "hub"),
-    ("hub", "zoo"),
-    ("config", "hub"),
-    ("pipelines", "auto"),
-    ("trainers", "auto"),
-    ("export", "train"),
 }
 # The only arrows up: `register` resolves built-in names late, and `from asrtools import AutoModel` is documented.
 UPWARD = {("asrtools", "auto")}

@@ -1,19 +1,16 @@
 """align: find when each word of a known text is spoken: CTM on stdout."""
 
-from typing import Any
-
-from asrtools.commands.command import command, launch
+from asrtools.commands.command import launch
 from asrtools.commands.options import data_argument, data_options, network_options
-from asrtools.commands.unfinished import stop
+from asrtools.commands.unfinished import unfinished
 
 
-@command(example="align wav.scp text > text.ctm", takes_overrides=True)
+@unfinished("alignment", example="align wav.scp text > text.ctm")
 @data_argument
 @data_options
 @network_options
-def align(**options: Any) -> None:
+def align() -> None:
     """Find when each word of a known text is spoken: CTM on stdout."""
-    stop("align", "the aligner")
 
 
 def main() -> None:

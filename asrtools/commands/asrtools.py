@@ -1,5 +1,6 @@
 """asrtools: the umbrella, `asrtools COMMAND ...`."""
 
+import difflib
 import importlib
 
 import click
@@ -40,6 +41,15 @@ class Umbrella(click.Group):
         found = getattr(importlib.import_module(f"asrtools.commands.{attribute}"), attribute)
         assert isinstance(found, click.Command)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=2)
+            cure = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {cure}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,11 +1,12 @@
 """What all commands share: `++key=value`, one-line errors, exit codes, the progress bar and the closing line.
 
 Exit codes: 0 every input has its line; 1 some failed, or nothing could be done; 2 usage; 130 interrupted;
-141 the reader of stdout went away.
+141 the reader of stdout went away; 143 terminated.
 """
 
 import difflib
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -27,14 +28,17 @@ class Command(click.Command):
     as the dict `overrides`, if it takes them.
     """
 
-    def __init__(self, *args: Any, example: str = "", takes_overrides: bool = False, **kwargs: Any):
+    def __init__(
+        self, *args: Any, example: str = "", takes_overrides: bool = False, reads_stdin: bool = False, **kwargs: Any
+    ):
         kwargs.setdefault("epilog", "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines()))
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110})
         super().__init__(*args, **kwargs)
         self.takes_overrides = takes_overrides
+        self.reads_stdin = reads_stdin  # without arguments it does, and does not show its help
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args and self.params:
+        if not args and self.params and not self.reads_stdin:
             raise click.exceptions.NoArgsIsHelpError(ctx)
         plain, overrides = self._sort_arguments(ctx, _join_config_path(args))
         rest = super().parse_args(ctx, plain)
@@ -46,28 +50,31 @@ class Command(click.Command):
         return rest
 
     def _sort_arguments(self, ctx: click.Context, args: list[str]) -> tuple[list[str], dict[str, Any]]:
-        plus = [arg for arg in args if arg.startswith("++")]
-        plain = [arg for arg in args if not arg.startswith("++")]
+        end = args.index("--") if "--" in args else len(args)
+        plus = [arg for arg in args[:end] if arg.startswith("++")]
+        plain = [arg for arg in args[:end] if not arg.startswith("++")] + args[end:]
+        inputs: list[str] = []  # come before what stands on the line, for DATA comes before OUT
         try:
             values = config.parse_overrides(plus)
         except ConfigError as error:
             raise click.UsageError(str(error), ctx) from error
         texts = {arg[2:].partition("=")[0]: arg.partition("=")[2] for arg in plus}
+        named: list[str] = []
         overrides: dict[str, Any] = {}
         for name, value in values.items():
             option = self._parameter(name)
             if option is None:
                 overrides[name] = value
             elif isinstance(option, click.Argument):
-                plain += [str(item) for item in value] if isinstance(value, list) else [texts[name]]
+                inputs += [str(item) for item in value] if isinstance(value, list) else [texts[name]]
             elif isinstance(option, click.Option) and option.is_flag:
                 if not isinstance(value, bool):
                     raise click.UsageError(f"++{name}={texts[name]}: true or false is wanted", ctx)
-                plain += _flag(option, value)
+                named += _flag(option, value)
             else:
                 many = isinstance(option, click.Option) and option.multiple and isinstance(value, list)
-                plain += [f"{option.opts[0]}={item}" for item in (value if many else [texts[name]])]
-        return plain, overrides
+                named += [f"{option.opts[0]}={item}" for item in (value if many else [texts[name]])]
+        return named + inputs + plain, overrides
 
     def _parameter(self, name: str) -> click.Parameter | None:
         wanted = config.DOCUMENTED_NAMES.get(name, name).replace("-", "_").lower()
@@ -106,15 +113,30 @@ def _near(name: str, known: Iterable[str]) -> str:
     return "; did you mean " + " or ".join(f"++{match}" for match in near) + "?" if near else ""
 
 
-def command(example: str, takes_overrides: bool = False, **settings: Any) -> Callable[[Callable[..., Any]], Command]:
+def command(
+    example: str, takes_overrides: bool = False, reads_stdin: bool = False
+) -> Callable[[Callable[..., Any]], Command]:
     """Make a function a command; its docstring is the help, its name with hyphens the command's name."""
 
     def decorate(function: Callable[..., Any]) -> Command:
-        name = function.__name__.replace("_", "-")
-        make = click.command(name, cls=Command, example=example, takes_overrides=takes_overrides, **settings)
+        make = click.command(
+            function.__name__.replace("_", "-"),
+            cls=Command,
+            example=example,
+            takes_overrides=takes_overrides,
+            reads_stdin=reads_stdin,
+        )
         return make(function)
 
     return decorate
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception so that half-written files are removed on the way out."""
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
 
 
 def launch(cmd: click.Command) -> NoReturn:
@@ -123,6 +145,7 @@ def launch(cmd: click.Command) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         # not cmd.main(), which has its own idea of Ctrl-C and of a reader that goes away
         with cmd.make_context(name, sys.argv[1:]) as context:
@@ -140,6 +163,9 @@ def launch(cmd: click.Command) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         complain(name, "interrupted")
         code = 130
+    except Terminated:
+        complain(name, "terminated")
+        code = 143
     except AsrError as error:
         complain(name, str(error))
         code = 1
@@ -168,6 +194,7 @@ def progress(items: Iterable[Item], name: str, total: int | None = None) -> Iter
         return
     from tqdm import tqdm
 
+    tqdm.monitor_interval = 0  # no thread, so that worker processes can be forked
     yield from tqdm(items, desc=name, total=total, unit="utt", file=sys.stderr, dynamic_ncols=True)
 
 

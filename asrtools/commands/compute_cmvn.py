@@ -22,10 +22,13 @@ compute-cmvn --lfr 7,6 exp/fbank/feats.scp exp/cmvn"""
     "--cmvn-file", type=click.Path(), metavar="F.json", help="Write F.json, and am.mvn beside it; no OUT_DIR then."
 )
 @click.option(
-    "--scale", type=float, default=-1.0, help="Take this part of the inputs, chosen by their keys.  [default: all]"
+    "--scale",
+    type=float,
+    callback=lambda _, __, value: parse_scale(value),
+    help="Take this part of the inputs, 0 to 1, chosen by their keys.  [default: all]",
 )
 @feature_options
-def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float, nj: int, **options: Any) -> int:
+def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float | None, nj: int, **options: Any) -> int:
     """Compute the mean and variance of the features of DATA: DATA... OUT_DIR.
 
     DATA is wav.scp, a data directory, list.jsonl, feats.scp of unnormalised filter banks, recordings, or - for stdin.
@@ -39,7 +42,7 @@ def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float, nj:
     from asrtools.features.cmvn import CmvnStats
     from asrtools.tasks.features import compute_statistics, sample_by_key, write_statistics
 
-    if scale > 0:
+    if scale is not None:
         utterances = sample_by_key(utterances, scale)
     tally, total = Tally("compute-cmvn"), CmvnStats()
     for done, stats in progress(compute_statistics(utterances, computer, nj), "compute-cmvn"):
@@ -51,6 +54,14 @@ def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float, nj:
         raise DataError(f"{' '.join(inputs)}: no input gave features, so there is no mean; nothing was written")
     write_statistics(total, Path(json_file))
     return tally.close()
+
+
+def parse_scale(value: float | None) -> float | None:
+    if value is None or value == -1:  # the documents' form of all
+        return None
+    if not 0 < value <= 1:
+        raise click.BadParameter(f"{value} is not above 0 and at most 1")
+    return value
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import click
 from asrtools.commands.command import Tally, command, launch, progress
 from asrtools.commands.feature_options import feature_options, open_features
 from asrtools.commands.options import data_argument
+from asrtools.errors import DataError
 
 EXAMPLE = """\
 compute-fbank --nj 2 data/test exp/fbank
@@ -35,6 +36,9 @@ def compute_fbank(data: tuple[str, ...], out: str, compress: str | None, nj: int
     with FeatureWriter(out, compress=compress) as writer:
         for utterance in progress(write_features(utterances, computer, writer, nj), "compute-fbank"):
             tally.count(utterance)
+        if not writer.count:
+            tally.close()
+            raise DataError(f"{' '.join(data)}: no input gave features, so nothing was written to {out}")
     return tally.close()
 
 

@@ -1,20 +1,17 @@
 """download: fetch a published model and print its directory."""
 
-from typing import Any
-
 import click
 
-from asrtools.commands.command import command, launch
+from asrtools.commands.command import launch
 from asrtools.commands.options import hub_options
-from asrtools.commands.unfinished import stop
+from asrtools.commands.unfinished import unfinished
 
 
-@command(example="download paraformer-zh", takes_overrides=True)
+@unfinished("fetching models", example="download paraformer-zh")
 @click.argument("names", nargs=-1, metavar="NAME...")
 @hub_options
-def download(**options: Any) -> None:
+def download() -> None:
     """Fetch a published model and print its directory."""
-    stop("download", "the hub client and the table of models")
 
 
 def main() -> None:

@@ -1,18 +1,15 @@
 """export: write a model as ONNX or TorchScript."""
 
-from typing import Any
-
-from asrtools.commands.command import command, launch
+from asrtools.commands.command import launch
 from asrtools.commands.options import hub_options, model_option
-from asrtools.commands.unfinished import stop
+from asrtools.commands.unfinished import unfinished
 
 
-@command(example="asrtools export --model paraformer --output-dir exp/onnx", takes_overrides=True)
+@unfinished("export", example="asrtools export --model paraformer --output-dir exp/onnx")
 @model_option
 @hub_options
-def export(**options: Any) -> None:
+def export() -> None:
     """Write a model as ONNX or TorchScript."""
-    stop("export", "the exporter")
 
 
 def main() -> None:

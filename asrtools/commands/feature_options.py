@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asrtools import build, config
+from asrtools.commands.command import complain
 from asrtools.commands.options import data_options, jobs_option, stack
 from asrtools.record import Utterance
 from asrtools.register import tables
@@ -75,5 +76,14 @@ def _frontend(
     name = config.load(config_file, overrides).values.get("frontend") or "WavFrontend"
     overrides = {key: value for key, value in overrides.items() if key != "frontend"}
     routed = build.route(overrides, {"frontend_conf": tables.frontend_classes.find(name)})
-    routed |= {f"frontend_conf.{key}": value for key, value in chosen.items() if value is not None}
+    for key, value in chosen.items():
+        if value is None:
+            continue
+        if f"frontend_conf.{key}" in routed:
+            raise click.UsageError(f"{key} is given as an option and as ++{key}; keep one")
+        routed[f"frontend_conf.{key}"] = value
+    elsewhere = [key for key in routed if not key.startswith("frontend_conf")]
+    if elsewhere:
+        name_of = click.get_current_context().command_path
+        complain(name_of, f"++{' ++'.join(elsewhere)} left alone: features depend on frontend_conf only")
     return build.build_frontend(config.load(config_file, {**routed, "frontend": name}), without)

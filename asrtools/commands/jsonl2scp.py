@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from asrtools.commands.command import Tally, command, launch, progress
+from asrtools.commands.command import Tally, command, complain, launch, progress
 from asrtools.errors import DataError
 
 EXAMPLE = """\
@@ -30,10 +30,11 @@ def jsonl2scp(
     """Split a training list into `key value` files.
 
     A DATA_DIR gets wav.scp and text, and segments, utt2spk and the files of tags where lines have such fields. The
-    files appear when all lines are read.
+    files appear when all lines are read; fields that no file holds are named at the end.
     """
     from asrtools.io.jsonl import read_jsonl
-    from asrtools.tasks.training_list import FILE_NAMES, Splitter
+    from asrtools.tasks.list_splitter import ListSplitter
+    from asrtools.tasks.training_list import FILE_NAMES
 
     directory = None
     if jsonl_file_in is not None:
@@ -55,7 +56,7 @@ def jsonl2scp(
     tally = Tally("jsonl2scp")
     # the documents' form writes a tab, Kaldi's files have a space
     required = () if allow_missing else ("source", "target") if directory else tuple(outputs)
-    with Splitter(outputs, required, directory, separator="\t" if jsonl_file_in else " ") as splitter:
+    with ListSplitter(outputs, required, directory, separator="\t" if jsonl_file_in else " ") as splitter:
         for utterance in progress(read_jsonl(source), "jsonl2scp"):
             try:
                 if utterance.status == "error" and utterance.error:
@@ -64,6 +65,9 @@ def jsonl2scp(
                 tally.add("ok")
             except DataError as error:
                 tally.fail(utterance.key, str(error))
+    if splitter.unheld:
+        fields = ", ".join(f"{name} (of {count})" for name, count in splitter.unheld.items())
+        complain("jsonl2scp", f"no file holds these fields of the lines: {fields}")
     return tally.close()
 
 

@@ -1,18 +1,15 @@
 """punc: attach punctuation to text: reads what decode writes and writes the same kind."""
 
-from typing import Any
-
-from asrtools.commands.command import command, launch
+from asrtools.commands.command import launch
 from asrtools.commands.options import data_argument, network_options
-from asrtools.commands.unfinished import stop
+from asrtools.commands.unfinished import unfinished
 
 
-@command(example="decode wav.scp | punc > text", takes_overrides=True)
+@unfinished("punctuation", example="decode wav.scp | punc > text")
 @data_argument
 @network_options
-def punc(**options: Any) -> None:
+def punc() -> None:
     """Attach punctuation to text: reads what decode writes and writes the same kind."""
-    stop("punc", "the punctuation model")
 
 
 def main() -> None:

@@ -1,19 +1,16 @@
 """spk-diarize: find who speaks when: RTTM on stdout."""
 
-from typing import Any
-
-from asrtools.commands.command import command, launch
+from asrtools.commands.command import launch
 from asrtools.commands.options import data_argument, data_options, network_options
-from asrtools.commands.unfinished import stop
+from asrtools.commands.unfinished import unfinished
 
 
-@command(example="spk-diarize wav.scp > who.rttm", takes_overrides=True)
+@unfinished("speaker diarization", example="spk-diarize wav.scp > who.rttm")
 @data_argument
 @data_options
 @network_options
-def spk_diarize(**options: Any) -> None:
+def spk_diarize() -> None:
     """Find who speaks when: RTTM on stdout."""
-    stop("spk-diarize", "the speaker model")
 
 
 def main() -> None:

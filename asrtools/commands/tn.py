@@ -1,17 +1,14 @@
 """tn: spell numbers, dates and units out: reads and writes `key text` lines."""
 
-from typing import Any
-
-from asrtools.commands.command import command, launch
+from asrtools.commands.command import launch
 from asrtools.commands.options import data_argument
-from asrtools.commands.unfinished import stop
+from asrtools.commands.unfinished import unfinished
 
 
-@command(example="tn --lang zh text > text.spoken", takes_overrides=True)
+@unfinished("text normalisation", example="tn --lang zh text > text.spoken")
 @data_argument
-def tn(**options: Any) -> None:
+def tn() -> None:
     """Spell numbers, dates and units out: reads and writes `key text` lines."""
-    stop("tn", "the text normaliser")
 
 
 def main() -> None:

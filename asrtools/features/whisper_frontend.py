@@ -43,6 +43,7 @@ class WhisperFrontend:
         self.n_mels = 128 if whisper_model in LARGE_MODELS else n_mels
         self.do_pad_trim = do_pad_trim
         self.permute = permute
+        self.is_time_last = not permute
         self.frame_shift = HOP_LENGTH * 1000 // fs  # ms
         self.lfr_n = 1
         if filters_path is None:

@@ -15,11 +15,8 @@ import numpy as np
 
 from asrtools.errors import DataError
 from asrtools.io import riff
-from asrtools.io.feature_writer import FeatureWriter
 from asrtools.io.pipe import is_pipe, run_pipe
 from asrtools.io.text_file import UNREADABLE, StrPath, display_name, open_bytes, read_failure
-
-__all__ = ["FeatureWriter", "holds_features", "index_ark", "read_ark", "read_matrix", "split_place"]
 
 _PLACE = re.compile(r"(.+):(\d+)")
 _RANGE = re.compile(r"(.+)\[(\d*:?\d*)(?:,(\d*:?\d*))?\]")

@@ -31,10 +31,6 @@ class AudioInfo:
     rate: int
     channels: int
 
-    @property
-    def duration_ms(self) -> int:
-        return self.num_samples * 1000 // self.rate
-
 
 @dataclass(frozen=True, eq=False)
 class Audio:
@@ -79,7 +75,7 @@ def load(
     is_span = start_ms != 0 or end_ms is not None
     with _opened(source, fs, key, keep=is_span) as recording:
         if recording.rate == rate or rate is None:
-            first, last = _span(recording, start_ms, end_ms)
+            first, last = span_of(recording, recording.where, start_ms, end_ms)
             samples = _pick(recording.read(first, last), channel, recording)
         else:
             samples = _resampled(recording, rate, start_ms, end_ms, channel)
@@ -88,9 +84,11 @@ def load(
         return Audio(np.ascontiguousarray(samples), rate or recording.rate)
 
 
-def _span(recording: Recording, start_ms: int, end_ms: int | None) -> tuple[int, int]:
-    """The first sample of the span and the one after its last."""
-    where, total, rate = recording.where, recording.num_samples, recording.rate
+def span_of(
+    recording: "AudioInfo | Recording", where: str, start_ms: int = 0, end_ms: int | None = None
+) -> tuple[int, int]:
+    """The first sample of a span and the one after its last; one outside the recording is a DataError."""
+    total, rate = recording.num_samples, recording.rate
     shown = f"the span from {start_ms} ms to {'the end' if end_ms is None else f'{end_ms} ms'}"
     if start_ms < 0 or (end_ms is not None and end_ms <= start_ms):
         raise DataError(f"{where}: {shown} is no span; it should start at 0 or later and end after its start")
@@ -122,7 +120,7 @@ def _resampled(recording: Recording, rate: int, start_ms: int, end_ms: int | Non
 
     if rate <= 0:
         raise DataError(f"{recording.where}: cannot be resampled to {rate} Hz; the rate should be positive")
-    first, last = _span(recording, start_ms, end_ms)
+    first, last = span_of(recording, recording.where, start_ms, end_ms)
     divisor = math.gcd(recording.rate, rate)
     step_in, step_out = recording.rate // divisor, rate // divisor
     margin = RESAMPLE_MARGIN_MS * recording.rate // 1000

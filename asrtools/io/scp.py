@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from asrtools.errors import DataError
 from asrtools.io.text_file import StrPath, display_name, read_lines
 
 _GAP = re.compile("[ \t]+")  # not \s: a key may hold U+3000 and its like
@@ -47,13 +46,3 @@ def read_scp(path: StrPath, allow_empty: bool = False) -> Iterator[ScpEntry]:
         else:
             seen.add(hash(key))
             yield ScpEntry(key, value, line.number)
-
-
-def read_table(path: StrPath, allow_empty: bool = False) -> dict[str, str]:
-    """A whole list as a dict of key to value (text, utt2spk); its first bad line is a DataError."""
-    table = {}
-    for entry in read_scp(path, allow_empty):
-        if entry.error:
-            raise DataError(entry.error)
-        table[entry.key] = entry.value
-    return table

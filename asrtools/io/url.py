@@ -6,6 +6,7 @@ import http.client
 import os
 import posixpath
 import re
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -82,7 +83,7 @@ def _download(url: str, out, timeout_s: float) -> None:
         raise DataError(f"{url}: no answer in {timeout_s:g} s; try again later") from error
     except urllib.error.URLError as error:
         raise DataError(f"{url}: {_reason(error, timeout_s)}") from error
-    except (http.client.HTTPException, ConnectionError, ValueError) as error:
+    except (http.client.HTTPException, ConnectionError, ssl.SSLError, ValueError) as error:
         raise DataError(f"{url}: the transfer broke off ({error or type(error).__name__}); try again") from error
     if promised is not None and promised.isdigit() and int(promised) != received:
         raise DataError(f"{url}: the transfer broke off after {received} of {promised} bytes; try again")

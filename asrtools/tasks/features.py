@@ -51,10 +51,11 @@ class FeatureComputer:
             channel=channel,
             fs=self.fs,
         )
-        features = self.frontend(audio.samples)
-        if not len(features):
+        if not len(audio.samples):
             raise DataError(f"{utterance.source}: it holds no samples; a recording is wanted")
-        return features
+        features = self.frontend(audio.samples)
+        # Whisper's published layout is [D, T]
+        return features.T if getattr(self.frontend, "is_time_last", False) else features
 
     def attempt(self, utterance: Utterance) -> tuple[Utterance, np.ndarray | None]:
         """The utterance with its status, and its features if there are any."""

@@ -48,6 +48,9 @@ def ordered_map(
             "a worker process was ended from outside, perhaps for want of memory; try a smaller --nj"
         ) from error
     finally:
+        if under_way:  # something went wrong or nobody wants the rest: what the workers are at is of no use
+            for process in list((pool._processes or {}).values()):  # terminate_workers() from Python 3.14 on
+                process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -59,7 +62,9 @@ def _chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 def _start_worker(function: Callable[[list[Any]], Any]) -> None:
     global _function
     _function = function
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    # Ctrl-C reaches the whole group, and the parent decides; a handler, for SIG_IGN would pass on to commands of pipes
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

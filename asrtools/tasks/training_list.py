@@ -1,18 +1,15 @@
-"""wav.scp and text joined into the lines of a training list, and such lines taken apart again."""
+"""wav.scp, text and their like joined into the lines of a training list."""
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from asrtools.errors import DataError
-from asrtools.io import segments
-from asrtools.io.audio import probe
+from asrtools.io.audio import AudioInfo, probe, span_of
 from asrtools.io.scp import read_scp
 from asrtools.io.source import read_inputs
-from asrtools.io.text_file import atomic_write
-from asrtools.io.url import is_url
+from asrtools.io.url import fetch, is_url
 from asrtools.record import Utterance
 from asrtools.tasks.ordered_map import ordered_map
 
@@ -30,8 +27,9 @@ TAGS = tuple(FILE_NAMES)[2:]
 
 
 def files_of(directory: Path) -> list[tuple[str, Path]]:
-    """(type, file) of what a data directory has for a training list."""
-    return [(kind, directory / name) for kind, name in FILE_NAMES.items() if (directory / name).is_file()]
+    """(type, file) of what a data directory has for a training list; its recordings stand for the directory itself."""
+    found = [(kind, directory / name) for kind, name in FILE_NAMES.items() if (directory / name).is_file()]
+    return [(kind, directory if kind == "source" else path) for kind, path in found]
 
 
 def type_of(path: str, position: int) -> str | None:
@@ -43,9 +41,8 @@ def type_of(path: str, position: int) -> str | None:
 
 
 def read_sources(path: Path) -> list[Utterance]:
-    """The recordings of wav.scp, or their segments where a segments file lies beside it; bad lines with their error."""
-    data = path.parent if path.name == "wav.scp" and (path.parent / "segments").is_file() else path
-    return list(read_inputs([str(data)], input_type="auto" if data != path else "scp", tables=("utt2spk",)))
+    """The recordings of a list, or of a data directory with its segments and speakers; bad lines with their error."""
+    return list(read_inputs([str(path)], "scp", tables=("utt2spk",)))
 
 
 @dataclass
@@ -68,20 +65,20 @@ def read_column(kind: str, path: Path) -> Column:
     return column
 
 
-def differences(
-    sources: Sequence[Utterance], source_path: Path, columns: Iterable[Column]
-) -> Iterator[tuple[str, str]]:
-    """(key, sentence) for every key that one file has and another has not."""
+def differences(sources: Sequence[Utterance], path: Path, columns: Iterable[Column]) -> Iterator[tuple[str, str]]:
+    """(key, sentence) for every key that one file has and another has not; `path`: where the sources are from."""
+    if path.is_dir():
+        path = path / ("segments" if (path / "segments").is_file() else "wav.scp")
     there = {utterance.key for utterance in sources}
     usable = dict.fromkeys(utterance.key for utterance in sources if utterance.status != "error")
     for column in columns:
         bad = {key for key, _ in column.errors}
         for key in usable:
             if key not in column.values and key not in bad:
-                yield key, f"it is in {source_path} and not in {column.path}"
+                yield key, f"it is in {path} and not in {column.path}"
         for key in column.values:
             if key not in there:
-                yield key, f"it is in {column.path} and not in {source_path}"
+                yield key, f"it is in {column.path} and not in {path}"
 
 
 def join(sources: Iterable[Utterance], columns: Sequence[Column]) -> Iterator[Utterance]:
@@ -110,100 +107,30 @@ def with_lengths(utterances: Iterable[Utterance], nj: int = 1) -> Iterator[Utter
 
 
 def _lengths_of(utterances: list[Utterance]) -> list[Utterance]:
-    return [_with_length(utterance) for utterance in utterances]
+    done, source, audio = [], None, None
+    for utterance in utterances:
+        if utterance.status == "error":
+            done.append(utterance)
+            continue
+        try:
+            if utterance.source != source or audio is None:  # the segments of a recording follow one another
+                source, audio = utterance.source, None
+                audio = _probe(utterance)
+            if audio is not None:
+                first, last = span_of(audio, utterance.source, utterance.start_ms, utterance.end_ms)
+                # in 10 ms frames, rounded down, as the published lists count them at 16 kHz
+                utterance = replace(utterance, source_len=(last - first) * 100 // audio.rate)
+            done.append(utterance)
+        except DataError as error:
+            done.append(replace(utterance, status="error", error=str(error)))
+    return done
 
 
-def _with_length(utterance: Utterance) -> Utterance:
-    if utterance.status == "error":
-        return utterance
-    if utterance.end_ms is not None:
-        return replace(utterance, source_len=(utterance.end_ms - utterance.start_ms) // 10)
-    try:
-        audio = probe(utterance.source, key=utterance.key)
-    except DataError as error:
-        return utterance if is_url(utterance.source) else replace(utterance, status="error", error=str(error))
-    # 10 ms frames of what is there, rounded down, as the published lists count them at 16 kHz
-    return replace(utterance, source_len=audio.num_samples * 100 // audio.rate - utterance.start_ms // 10)
-
-
-class Splitter:
-    """Lines of a training list to files of `key value` lines, which appear together when the block ends.
-
-    With a `directory`, segments go to a segments file and their recordings to wav.scp, speakers to utt2spk.
-    """
-
-    def __init__(
-        self,
-        outputs: Mapping[str, Path],
-        required: Iterable[str],
-        directory: Path | None = None,
-        separator: str = " ",
-    ):
-        self.outputs = outputs
-        self.required = tuple(required)
-        self.directory = directory
-        self.separator = separator
-        self._stack = contextlib.ExitStack()
-        self._files: dict[Path, IO[str]] = {}
-        self._recordings: dict[str, str] = {}
-
-    def __enter__(self) -> "Splitter":
-        for kind in self.required:
-            self._file(self.outputs[kind])
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if kind is None:
-            for recording, source in self._recordings.items():
-                self._put(self.outputs["source"], recording, source)
-        self._stack.__exit__(kind, error, trace)
-
-    def write(self, utterance: Utterance) -> None:
-        """One line to its files, or a DataError and nothing written of it."""
-        key = utterance.key
-        values = {kind: value_of(utterance, kind) for kind in self.outputs}
-        for kind, value in values.items():
-            if value is None and kind in self.required:
-                raise DataError(f"{key}: its line has no {kind}; give --allow-missing to go on without")
-            if value is not None and "\n" in value:
-                raise DataError(
-                    f"{key}: its {kind} has a line break, so {self.outputs[kind]} cannot hold it; take it out"
-                )
-        if utterance.start_ms or utterance.end_ms is not None:
-            span = utterance.start_ms, utterance.end_ms, utterance.channel
-            segment = segments.Segment(key, self._recording_of(utterance), *span)
-            self._file(self.directory / "segments").write(segments.to_line(segment) + "\n")
-            del values["source"]
-        for kind, value in values.items():
-            if value is not None:
-                self._put(self.outputs[kind], key, value)
-        if self.directory is not None and utterance.speaker:
-            self._put(self.directory / "utt2spk", key, utterance.speaker)
-
-    def _recording_of(self, utterance: Utterance) -> str:
-        """The key under which a segment's recording goes to wav.scp."""
-        if self.directory is None:
-            raise DataError(f"{utterance.key}: it is a segment of {utterance.source}; give a directory to write to")
-        recording = utterance.recording or Path(utterance.source).stem
-        known = self._recordings.setdefault(recording, utterance.source)
-        if known != utterance.source:
-            raise DataError(
-                f"{utterance.key}: its recording {recording} is {known} in a line before, not {utterance.source}"
-            )
-        return recording
-
-    def _put(self, path: Path, key: str, value: str) -> None:
-        self._file(path).write(f"{key}{self.separator}{value}\n")
-
-    def _file(self, path: Path) -> IO[str]:
-        if path not in self._files:
-            self._files[path] = self._stack.enter_context(atomic_write(path))
-        return self._files[path]
-
-
-def value_of(utterance: Utterance, kind: str) -> str | None:
-    """The value of a type in a line, as text."""
-    if kind == "source":
-        return utterance.source or None
-    value = utterance.target if kind == "target" else utterance.extra.get(kind)
-    return None if value is None else str(value)
+def _probe(utterance: Utterance) -> AudioInfo | None:
+    """What the header says; None for a URL that cannot be had."""
+    if is_url(utterance.source):
+        try:
+            fetch(utterance.source)
+        except DataError:
+            return None
+    return probe(utterance.source, key=utterance.key)

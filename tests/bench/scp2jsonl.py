@@ -31,7 +31,14 @@ def make_lists(folder: Path, wavs: list[Path], entries: int) -> list[str]:
 def run(argv: list[str], entries: int) -> float:
     """Seconds of the whole process, once its output has been counted."""
     started = time.perf_counter()
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # FunASR leaves a folder of logs where it runs
+    subprocess.run(
+        argv,
+        check=True,
+        cwd=Path(argv[-1].partition("=")[2]).parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     seconds = time.perf_counter() - started
     found = len(Path(argv[-1].partition("=")[2]).read_text(encoding="utf-8").splitlines())
     if found != entries:

@@ -60,15 +60,26 @@ def test_a_command_run_without_path_sh_says_so_in_one_sentence(root: Path) -> No
     assert len(done.stderr.splitlines()) == 1 and ". ./path.sh" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["decode", "punc", "score", "train", "download", "itn"])
+UNFINISHED = [name for name in NAMES if name not in ("scp2jsonl", "jsonl2scp", "compute-fbank", "compute-cmvn")]
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
 def test_a_command_that_is_not_built_yet_names_its_missing_part(root: Path, name: str) -> None:
-    done = run(
-        [sys.executable, str(root / "bin" / name), "x"]
-        if name != "train"
-        else [sys.executable, str(root / "bin" / name), "++a=1"]
-    )
-    assert done.returncode == 2 and done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1 and "is not part of asrtools" in done.stderr
+    """Without arguments, with any, and as its own help shows it."""
+    example = run([sys.executable, str(root / "bin" / name), "--help"]).stdout.partition("Example:\n")[2]
+    words = example.split()
+    shown = words[words.index(name) + 1 :]
+    for arguments in ([], ["x", "--whatever", "y", "++a=1"], [word for word in shown if word not in "|>"]):
+        done = run([sys.executable, str(root / "bin" / name), *arguments])
+        assert done.returncode == 2 and done.stdout == ""
+        assert len(done.stderr.splitlines()) == 1 and "is not part of asrtools" in done.stderr
+
+
+def test_the_input_types_of_the_option_are_those_of_the_reader() -> None:
+    from asrtools.commands import options
+    from asrtools.io import source
+
+    assert options.INPUT_TYPES == source.INPUT_TYPES
 
 
 PROGRAM = """
@@ -118,6 +129,12 @@ def test_documented_plus_names_are_the_options_and_the_rest_are_overrides() -> N
     assert try_me('++input=["a.wav", "b.wav"]').stdout.startswith("('a.wav', 'b.wav')")
 
 
+def test_documented_input_comes_before_what_stands_on_the_line() -> None:
+    assert try_me("++input=a.wav", "out").stdout.startswith("('a.wav', 'out')")
+    assert try_me("out", "++input=a.wav").stdout.startswith("('a.wav', 'out')")
+    assert try_me("--", "++input=a.wav").stdout.startswith("('++input=a.wav',)")
+
+
 def test_config_path_and_config_name_are_one_config_file() -> None:
     assert "'config': 'conf/x.yaml'" in try_me("--config-path", "conf", "--config-name=x.yaml", "x").stdout
 
@@ -129,6 +146,7 @@ def test_config_path_and_config_name_are_one_config_file() -> None:
         (["interrupt"], 130, "try-me: interrupted\n"),
         (["full"], 1, "try-me: /somewhere: No space left on device\n"),
         (["--nothing", "x"], 2, "No such option"),
+        (["++a=[1"], 2, "lists are written"),
         (["++a b=1"], 2, "not of the form ++key=value"),
         (["++quantize=7", "x"], 2, "true or false is wanted"),
         (["++config=a", "++config=b"], 2, "given twice"),
@@ -158,6 +176,20 @@ def test_a_reader_that_goes_away_ends_the_command_without_a_word() -> None:
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait(30) == 141
+
+
+def test_a_wrong_command_name_gets_the_near_ones(root: Path) -> None:
+    done = run([sys.executable, str(root / "bin/asrtools"), "decod"])
+    assert done.returncode == 2 and "did you mean decode" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_sigterm_ends_the_command_with_143() -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, "flood"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read(10)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143 and err == b"try-me: terminated\n"
 
 
 def test_ctrl_c_ends_the_command_with_130() -> None:

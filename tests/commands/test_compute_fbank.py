@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -153,6 +155,55 @@ def test_killed_midway_it_leaves_nothing_that_looks_finished(
     assert (tmp_path / "out/utt2num_frames").read_text() == "utt-0 498\n"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_it_ends_at_once_and_leaves_nothing(
+    root: Path, tmp_path: Path, make_wav, number: int, code: int
+) -> None:
+    make_wav("a.wav", 1.0)
+    (tmp_path / "slow.scp").write_text("".join(f"utt-{i} sleep 1; cat a.wav |\n" for i in range(200)))
+    argv = [sys.executable, root / "bin/compute-fbank", "--nj", "2", "slow.scp", "out"]
+    process = subprocess.Popen(argv, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/.parts.*/*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    began = time.monotonic()
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, len(said.splitlines())) == (code, 1), said
+    assert time.monotonic() - began < 10  # a chunk of 16 would take 16 s to its end
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_in_which_all_fail_leaves_the_files_of_before(run, data: Path, tmp_path: Path) -> None:
+    assert run("compute-fbank", "data dir", "out").returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (tmp_path / "bad.scp").write_text("a none.wav\nb none.wav\n")
+    done = run("compute-fbank", "bad.scp", "out")
+    assert done.returncode == 1 and "nothing was written to out" in done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_whispers_features_are_written_with_a_frame_a_row(run, make_wav, tmp_path: Path) -> None:
+    make_wav("a.wav", 1.0)
+    assert run("compute-fbank", "++frontend=WhisperFrontend", "++do_pad_trim=false", "a.wav", "out").returncode == 0
+    assert (tmp_path / "out/utt2num_frames").read_text() == "a 100\n"
+
+
+def test_a_cmvn_file_that_configuration_json_names_and_that_is_not_there_is_an_error(
+    run, make_wav, tmp_path: Path
+) -> None:
+    make_wav("a.wav", 1.0)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.yaml").write_text("frontend: WavFrontend\nfrontend_conf:\n  cmvn_file: null\n")
+    (tmp_path / "model/configuration.json").write_text(
+        '{"file_path_metas": {"frontend_conf": {"cmvn_file": "am.mvn"}}}'
+    )
+    done = run("compute-fbank", "--config", "model", "a.wav", "out")
+    assert done.returncode == 1 and "model/am.mvn: configuration.json names it" in done.stderr
+    assert run("compute-cmvn", "--config", "model", "a.wav", "model").returncode == 0
+    assert run("compute-fbank", "--config", "model", "a.wav", "out").returncode == 0
+
+
 def test_a_run_that_fails_leaves_the_files_of_before(run, data: Path, tmp_path: Path) -> None:
     assert run("compute-fbank", "data dir", "out").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
@@ -169,6 +220,8 @@ def test_a_run_that_fails_leaves_the_files_of_before(run, data: Path, tmp_path: 
         (["x.wav"], 2, "it takes DATA and OUT"),
         (["--lfr", "7", "x.wav", "out"], 2, "two numbers"),
         (["--channel", "all", "x.wav", "out"], 2, "one channel"),
+        (["++n_mels=40", "++frontend_conf.n_mels=20", "x.wav", "out"], 1, "are one value"),
+        (["--lfr", "7,6", "++lfr_m=5", "x.wav", "out"], 2, "as an option and as ++lfr_m"),
         (["++n_mel=3", "x.wav", "out"], 1, "did you mean ++n_mels"),
         (["++frontend=WavFronted", "x.wav", "out"], 1, "did you mean"),
         (["--config", "none.yaml", "x.wav", "out"], 1, "none.yaml"),

@@ -26,6 +26,7 @@ def jsonl(tmp_path: Path) -> Path:
 def test_a_directory_gets_wav_scp_text_and_the_tags_there_are(run, jsonl: Path, tmp_path: Path) -> None:
     done = run("jsonl2scp", "train.jsonl", "data/train")
     assert (done.returncode, done.stderr) == (0, "jsonl2scp: 2 of 2 ok\n")
+    assert not (tmp_path / "data/train/segments").exists()
     folder = tmp_path / "data/train"
     assert {path.name for path in folder.iterdir()} == {"wav.scp", "text", "emo_target"}
     assert (folder / "wav.scp").read_text() == "utt-1 a b.wav\nutt-2 http://x/b.wav\n"
@@ -71,6 +72,40 @@ def test_there_and_back_is_the_same(run, make_wav, tmp_path: Path) -> None:
     for name in ("wav.scp", "text", "utt2spk"):
         assert (tmp_path / "back" / name).read_text() == (tmp_path / name).read_text()
     assert run("scp2jsonl", "back").stdout == (tmp_path / "list.jsonl").read_text()
+
+
+def test_a_list_of_whole_recordings_spans_and_channels_becomes_segments_of_all(run, make_wav, tmp_path: Path) -> None:
+    make_wav("a.wav", 1.0)
+    make_wav("b.wav", 2.0, channels=2)
+    rows = [
+        {"key": "whole", "source": "a.wav", "target": "x"},
+        {"key": "part", "source": "b.wav", "start_ms": 500, "end_ms": 1500, "target": "y"},
+        {"key": "right", "source": "b.wav", "channel": 1, "target": "z"},
+    ]
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run("jsonl2scp", "list.jsonl", "back")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "back/segments").read_text() == "whole whole 0.000 -1\npart b 0.500 1.500\nright b 0.000 -1 1\n"
+    assert (tmp_path / "back/wav.scp").read_text() == "whole a.wav\nb b.wav\n"
+    assert run("compute-fbank", "back", "fbank").returncode == 0
+    assert (tmp_path / "fbank/utt2num_frames").read_text() == "whole 98\npart 98\nright 198\n"
+
+
+def test_fields_that_no_file_holds_are_named(run, tmp_path: Path) -> None:
+    row = {"key": "a", "source": "a.wav", "target": "x", "accent": "south", "text": "y", "speaker": "s"}
+    (tmp_path / "list.jsonl").write_text(json.dumps(row) + "\n")
+    assert "text (of 1), accent (of 1)\n" in run("jsonl2scp", "list.jsonl", "back").stderr
+    done = run("jsonl2scp", "list.jsonl", "target=text")
+    assert done.returncode == 0 and "accent (of 1), speaker (of 1)\n" in done.stderr
+
+
+def test_the_texts_of_segments_can_be_taken_alone(run, tmp_path: Path) -> None:
+    row = {"key": "a", "source": "a.wav", "start_ms": 10, "end_ms": 500, "target": "x"}
+    (tmp_path / "list.jsonl").write_text(json.dumps(row) + "\n")
+    assert run("jsonl2scp", "list.jsonl", "target=text").returncode == 0
+    assert (tmp_path / "text").read_text() == "a x\n"
+    done = run("jsonl2scp", "list.jsonl", "source=wav.scp")
+    assert done.returncode == 1 and "a: it is a part of a.wav; give a directory" in done.stderr
 
 
 def test_a_list_that_is_not_there_leaves_nothing(run, tmp_path: Path) -> None:

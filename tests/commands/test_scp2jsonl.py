@@ -129,6 +129,22 @@ def test_segments_of_a_data_directory_are_lines_of_their_own(run, data: Path) ->
     ]
 
 
+def test_segments_are_checked_against_their_recording(run, data: Path) -> None:
+    (data / "wav.scp").write_text("rec-a a.wav\nrec-b none.wav\n")
+    (data / "segments").write_text("utt-a rec-a 0 1.3\nutt-b rec-b 0 1\nutt-c rec-a 0.5 3\n")
+    done = run("scp2jsonl", "data")
+    assert done.returncode == 1
+    assert [(row["key"], row["source_len"]) for row in rows(done.stdout)] == [("utt-a", 123)]
+    assert (
+        "utt-b: none.wav: no such file" in done.stderr and "the span from 500 ms to 3000 ms is outside" in done.stderr
+    )
+
+
+def test_speakers_of_a_data_directory_are_kept(run, data: Path) -> None:
+    (data / "utt2spk").write_text("utt-a s1\nutt-b s1\nutt-c s2\n")
+    assert [row["speaker"] for row in rows(run("scp2jsonl", "data").stdout)] == ["s1", "s1", "s2"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

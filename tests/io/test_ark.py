@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asrtools.errors import DataError
-from asrtools.io.ark import FeatureWriter, holds_features, index_ark, read_ark, read_matrix, split_place
+from asrtools.io.ark import holds_features, index_ark, read_ark, read_matrix, split_place
+from asrtools.io.feature_writer import FeatureWriter
 
 keys = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=" "), min_size=1, max_size=12)
 matrices = st.builds(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from asrtools.errors import DataError
-from asrtools.io.ark import FeatureWriter, read_ark, read_matrix
+from asrtools.io.ark import read_ark, read_matrix
+from asrtools.io.feature_writer import FeatureWriter
 
 MATRIX = np.arange(12, dtype=np.float32).reshape(4, 3)
 
@@ -43,7 +44,7 @@ def test_wspecifiers_name_the_files(tmp_path, monkeypatch, specifier):
 def test_an_archive_can_go_to_stdout(option):
     script = (
         "import sys, numpy\n"
-        "from asrtools.io.ark import FeatureWriter\n"
+        "from asrtools.io.feature_writer import FeatureWriter\n"
         "with FeatureWriter(sys.argv[1]) as w: w.write('a', numpy.eye(2)); w.write('b', numpy.eye(3))\n"
     )
     command = f'"{sys.executable}" -c "{script}" {option}'

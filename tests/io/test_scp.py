@@ -1,7 +1,4 @@
-import pytest
-
-from asrtools.errors import DataError
-from asrtools.io.scp import ScpEntry, read_scp, read_table, split_key
+from asrtools.io.scp import ScpEntry, read_scp, split_key
 
 
 def test_keys_end_at_the_first_tab_or_space(tmp_path):
@@ -33,17 +30,4 @@ def test_bad_lines_are_entries_and_the_rest_comes(tmp_path):
 def test_a_table_may_hold_empty_transcripts(tmp_path):
     path = tmp_path / "text"
     path.write_text("a 你好 吗\nb\nc \n", encoding="utf-8")
-    assert read_table(path, allow_empty=True) == {"a": "你好 吗", "b": "", "c": ""}
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("a x\na y\n", r"utt2spk:2: duplicate key a; every key should stand once"),
-        ("a x\nb\n", r"utt2spk:2: b has no value"),
-    ],
-)
-def test_a_table_stops_at_its_first_bad_line(tmp_path, text, sentence):
-    (tmp_path / "utt2spk").write_text(text)
-    with pytest.raises(DataError, match=sentence):
-        read_table(tmp_path / "utt2spk")
+    assert {e.key: e.value for e in read_scp(path, allow_empty=True)} == {"a": "你好 吗", "b": "", "c": ""}

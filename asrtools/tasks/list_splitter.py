@@ -1,0 +1,123 @@
+"""Lines of a training list taken apart into wav.scp, text and their like."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from asrtools.errors import DataError
+from asrtools.io import segments
+from asrtools.io.text_file import StagedFile
+from asrtools.record import Utterance
+
+# Record fields that a file of a data directory never holds; *_len are computed.
+WITHOUT_FILE = ("text", "tokens", "sentences", "tags", "nbest", "status", "error")
+
+
+class ListSplitter:
+    """Writes lines to files of `key value` lines, which get their names together when the block ends well.
+
+    With a `directory`, speakers go to utt2spk; and where any line is a span or a channel of its recording, all lines go
+    to segments and wav.scp holds the recordings. `unheld` counts, by name, the fields that went nowhere.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[str, Path],
+        required: Iterable[str],
+        directory: Path | None = None,
+        separator: str = " ",
+    ):
+        self.outputs = dict(outputs)
+        self.required = tuple(required)
+        self.directory = directory
+        self.separator = separator
+        self.unheld: Counter[str] = Counter()
+        self._files: dict[Path, StagedFile] = {}
+        self._recordings: dict[str, str] = {}
+        self._has_segments = False
+
+    def __enter__(self) -> "ListSplitter":
+        for kind in self.required:
+            self._file(self.outputs[kind])
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        try:
+            if kind is None:
+                self._commit()
+        finally:
+            for file in self._files.values():
+                file.discard()
+
+    def write(self, utterance: Utterance) -> None:
+        """One line to its files, or a DataError and nothing written of it."""
+        key = utterance.key
+        values = {kind: value_of(utterance, kind) for kind in self.outputs}
+        for kind, value in values.items():
+            if value is None and kind in self.required:
+                raise DataError(f"{key}: its line has no {kind}; give --allow-missing to go on without")
+            if value is not None and "\n" in value:
+                where = self.outputs[kind]
+                raise DataError(f"{key}: its {kind} has a line break, so {where} cannot hold it; take it out")
+        is_part = bool(utterance.start_ms) or utterance.end_ms is not None or utterance.channel is not None
+        if is_part and "source" in self.outputs and self.directory is None:
+            raise DataError(f"{key}: it is a part of {utterance.source}; give a directory to write to")
+        if self.directory is not None and values["source"] is not None:
+            self._write_segment(utterance, is_part)
+        for kind, value in values.items():
+            if value is not None:
+                self._put(self.outputs[kind], key, value)
+        if self.directory is not None and utterance.speaker:
+            self._put(self.directory / "utt2spk", key, utterance.speaker)
+        self._count_unheld(utterance)
+
+    def _write_segment(self, utterance: Utterance, is_part: bool) -> None:
+        key, source = utterance.key, utterance.source
+        recording = utterance.recording or (Path(source).stem if is_part else key)
+        known = self._recordings.setdefault(recording, source)
+        if known != source:
+            raise DataError(f"{key}: its recording {recording} is {known} in a line before, and {source} here")
+        self._has_segments |= is_part
+        span = utterance.start_ms, utterance.end_ms, utterance.channel
+        line = segments.to_line(segments.Segment(key, recording, *span))
+        self._file(self.directory / "segments").stream.write(line + "\n")
+
+    def _count_unheld(self, utterance: Utterance) -> None:
+        names = [name for name in WITHOUT_FILE if getattr(utterance, name)]
+        names += [name for name in utterance.extra if name not in self.outputs and not name.endswith("_len")]
+        if utterance.target is not None and "target" not in self.outputs:
+            names.append("target")
+        if utterance.speaker and self.directory is None:
+            names.append("speaker")
+        self.unheld.update(names)
+
+    def _put(self, path: Path, key: str, value: str) -> None:
+        self._file(path).stream.write(f"{key}{self.separator}{value}\n")
+
+    def _file(self, path: Path) -> StagedFile:
+        if path not in self._files:
+            self._files[path] = StagedFile(path, "w")
+        return self._files[path]
+
+    def _commit(self) -> None:
+        if self.directory is not None:
+            wav_scp, listing = self.outputs["source"], self.directory / "segments"
+            if self._has_segments:  # wav.scp holds the recordings then
+                self._files.pop(wav_scp).discard()
+                for recording, source in self._recordings.items():
+                    self._put(wav_scp, recording, source)
+            elif listing in self._files:
+                self._files.pop(listing).discard()
+        for file in self._files.values():
+            file.finish()
+        for file in self._files.values():
+            file.commit()
+
+
+def value_of(utterance: Utterance, kind: str) -> str | None:
+    """The value of a type in a line, as text."""
+    if kind == "source":
+        return utterance.source or None
+    value = utterance.target if kind == "target" else utterance.extra.get(kind)
+    return None if value is None else str(value)
