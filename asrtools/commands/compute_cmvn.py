@@ -6,10 +6,9 @@ from typing import Any
 
 import click
 
-from asrtools.commands.command import Tally, command, launch, progress
+from asrtools.commands.command import Tally, command, complain, launch, progress
 from asrtools.commands.feature_options import feature_options, open_features
 from asrtools.commands.options import data_argument
-from asrtools.errors import DataError
 
 EXAMPLE = """\
 compute-cmvn --config conf/train.yaml --nj 8 data/train exp/cmvn
@@ -49,10 +48,10 @@ def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float | No
         for utterance in done:
             tally.count(utterance)
         total.merge(stats)
-    if not total.total_frames:
-        tally.close()
-        raise DataError(f"{' '.join(inputs)}: no input gave features, so there is no mean; nothing was written")
-    write_statistics(total, Path(json_file))
+    if total.total_frames:
+        write_statistics(total, Path(json_file))
+    else:
+        complain("compute-cmvn", f"no input gave features, so there is no mean and nothing was written to {json_file}")
     return tally.close()
 
 

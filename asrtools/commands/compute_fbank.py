@@ -4,10 +4,9 @@ from typing import Any
 
 import click
 
-from asrtools.commands.command import Tally, command, launch, progress
+from asrtools.commands.command import Tally, command, complain, launch, progress
 from asrtools.commands.feature_options import feature_options, open_features
 from asrtools.commands.options import data_argument
-from asrtools.errors import DataError
 
 EXAMPLE = """\
 compute-fbank --nj 2 data/test exp/fbank
@@ -36,9 +35,8 @@ def compute_fbank(data: tuple[str, ...], out: str, compress: str | None, nj: int
     with FeatureWriter(out, compress=compress) as writer:
         for utterance in progress(write_features(utterances, computer, writer, nj), "compute-fbank"):
             tally.count(utterance)
-        if not writer.count:
-            tally.close()
-            raise DataError(f"{' '.join(data)}: no input gave features, so nothing was written to {out}")
+    if not writer.count:
+        complain("compute-fbank", f"no input gave features, so nothing was written to {out}")
     return tally.close()
 
 

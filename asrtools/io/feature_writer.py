@@ -76,7 +76,8 @@ class Entry(NamedTuple):
 
 
 class FeatureWriter:
-    """Use as a context manager and `write(key, matrix)` in it; nothing appears when it is left by an exception.
+    """Use as a context manager and `write(key, matrix)` in it; nothing appears when it is left by an exception, and
+    nothing when nothing was written: files of before then stay.
 
     `out`: a directory (feats.ark, feats.scp and utt2num_frames in it) or a Kaldi wspecifier: `ark:F`, `ark,t:F`,
     `ark,scp:F,S`, `ark:-`. `compress`: None, "auto" or one of METHODS.
@@ -169,6 +170,8 @@ class FeatureWriter:
         return file.stream
 
     def _commit(self) -> None:
+        if not self.count:
+            return
         if self._ark_path == "-":
             self._ark.flush()
         for file in self._files:

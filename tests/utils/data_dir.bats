@@ -146,6 +146,21 @@ s3 中" ]
   validate_data_dir.sh --no-feats data
 }
 
+@test "segments may name a channel, a number from 0" {
+  mkdir data
+  printf '%s\n' "r1 a.wav" >data/wav.scp
+  printf '%s\n' "u1 r1 0 1.5 0" "u2 r1 0 1.5 1" >data/segments
+  printf '%s\n' "u1 a" "u2 a" >data/text
+  printf '%s\n' "u1 u1" "u2 u2" >data/utt2spk
+  cp data/utt2spk data/spk2utt
+  run validate_data_dir.sh --no-feats data
+  [ "$status" -eq 0 ]
+  printf '%s\n' "u1 r1 0 1.5 0" "u2 r1 0 1.5 left" >data/segments
+  run validate_data_dir.sh --no-feats data
+  [ "$status" -eq 1 ]
+  [[ $output == *"data/segments:2: u2 has 'r1 0 1.5 left'"* ]]
+}
+
 @test "what cannot be mended is left as it is: another encoding, keys that never meet, an empty file" {
   good_dir data
   printf 's1-a \xc4\xe3\n' >data/text

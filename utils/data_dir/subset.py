@@ -90,7 +90,7 @@ def lengths(source: str, tables: dict[str, Table]) -> dict[str, float]:
         if name in tables and tables[name].entries.keys() >= tables["utt2spk"].entries.keys():
             return {key: float(entry.value) for key, entry in tables[name].entries.items()}
     if "segments" in tables:
-        spans = {key: entry.value.split()[1:] for key, entry in tables["segments"].entries.items()}
+        spans = {key: entry.value.split()[1:3] for key, entry in tables["segments"].entries.items()}
         if all(float(end) >= 0 for _, end in spans.values()) and spans.keys() >= tables["utt2spk"].entries.keys():
             return {key: float(end) - float(start) for key, (start, end) in spans.items()}
     raise DataDirError(f"{source}: --shortest needs utt2num_frames, utt2dur or segments with every utterance; make one")

@@ -75,8 +75,9 @@ def check_value(name: str, value: str) -> str:
     if name in ("utt2num_frames", "utt2dur", "reco2dur") and not (len(fields) == 1 and is_number(value)):
         return f"has '{value}'; there is to be a number"
     if name == "segments":
-        if len(fields) != 3 or not is_number(fields[1]) or not is_number(fields[2], -1):
-            return f"has '{value}'; there is to be a recording, a start and an end in seconds"
+        is_span = len(fields) in (3, 4) and is_number(fields[1]) and is_number(fields[2], -1)
+        if not is_span or not all(channel.isdecimal() for channel in fields[3:]):
+            return f"has '{value}'; there is to be a recording, a start and an end in seconds (and perhaps a channel)"
         if float(fields[1]) >= float(fields[2]) != -1:
             return f"ends at {fields[2]}, not after its start at {fields[1]}"
     return ""
@@ -210,9 +211,10 @@ def filter_tables(tables: dict[str, Table], utterances: set[str]) -> dict[str, l
 
 def write_file(path: str, lines: list[str]) -> None:
     """Whole or not at all."""
-    with open(path + ".tmp", "w", encoding="utf-8", newline="\n") as file:
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="utf-8", newline="\n") as file:
         file.writelines(line + "\n" for line in lines)
-    os.replace(path + ".tmp", path)
+    os.replace(temporary, path)
 
 
 def write_dir(path: str, lines: dict[str, list[str]]) -> str:
