@@ -2,7 +2,10 @@
 
 import difflib
 import inspect
+import math
+import typing
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from asrtools.config import Config
@@ -13,6 +16,9 @@ from asrtools.register import tables
 WITHOUT_MEANING = {
     "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
 }
+
+FRONTEND_KEYS = ("frontend", "frontend_conf")
+PLAIN_TYPES = (bool, int, float, str, Path, type(None))
 
 # Sections that published configs and the documents have; a command leaves alone those whose part it does not load.
 SECTIONS = (
@@ -39,7 +45,19 @@ SECTIONS = (
 
 def build_frontend(config: Config, without: Collection[str] = ()) -> Any:
     """The frontend a configuration names (WavFrontend where it names none), leaving out the keys `without`."""
-    cls = tables.frontend_classes.find(config.values.get("frontend") or "WavFrontend")
+    name = config.values.get("frontend")
+    near = [
+        key for key in config.values if key not in SECTIONS and difflib.get_close_matches(key, FRONTEND_KEYS, 1, 0.75)
+    ]
+    for key in near:
+        if key not in FRONTEND_KEYS:
+            raise ConfigError(f"{config.origin(key)}: {key} is no key; is {' or '.join(FRONTEND_KEYS)} meant?")
+    if name is None and "model" in config.values:
+        where = f"{config.origin('model')}: {config.values['model']}"
+        raise ConfigError(f"{where} takes no features, for its config names no frontend; choose another model")
+    if not isinstance(name or "", str):
+        raise ConfigError(f"{config.origin('frontend')}: frontend is {name!r}; the name of one is wanted")
+    cls = tables.frontend_classes.find(name or "WavFrontend")
     return cls(**keywords_for(cls, config, "frontend_conf", without))
 
 
@@ -58,13 +76,29 @@ def keywords_for(cls: type, config: Config, section: str, without: Collection[st
         if key in without:
             continue
         if known is None or key in known:
-            keywords[key] = value
+            keywords[key] = _checked(cls, key, value, f"{config.origin(f'{section}.{key}')}: {section}.{key}")
         elif key not in WITHOUT_MEANING.get(section, ()):
             where = config.origin(f"{section}.{key}")
             near = difflib.get_close_matches(key, known, n=1)
             cure = f"did you mean {near[0]}?" if near else "it knows " + ", ".join(known)
             raise ConfigError(f"{where}: {cls.__name__} knows no {section}.{key}; {cure}")
     return keywords
+
+
+def _checked(cls: type, key: str, value: Any, where: str) -> Any:
+    """A value of the type that the class annotates, as far as that is a plain one; 16000.0 is the int 16000."""
+    parameter = inspect.signature(cls).parameters.get(key)
+    kinds = () if parameter is None else typing.get_args(parameter.annotation) or (parameter.annotation,)
+    if not kinds or not all(kind in PLAIN_TYPES for kind in kinds):
+        return value
+    if int in kinds and float not in kinds and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    fits = type(value) in kinds and not (isinstance(value, float) and not is_number) or (float in kinds and is_number)
+    if not fits:
+        wanted = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise ConfigError(f"{where} is {value!r}; {wanted} is wanted")
+    return value
 
 
 def parameters_of(cls: type) -> list[str] | None:
@@ -93,7 +127,7 @@ def route(overrides: Mapping[str, Any], components: Mapping[str, type]) -> dict[
         elif f"{key}_conf" not in SECTIONS:
             raise ConfigError(f"++{key}: nothing that is loaded here knows it{_near(key, names)}")
         if full in routed:
-            raise ConfigError(f"++{key} and ++{full} are one value, {value!r} and {routed[full]!r}; keep one")
+            raise ConfigError(f"++{full} is given twice, as {routed[full]!r} and {value!r}; keep one")
         routed[full] = value
     return routed
 

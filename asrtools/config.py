@@ -181,7 +181,7 @@ def _merge_file(config: Config, path: Path) -> None:
             raise ConfigError(f"{path}: it holds no `key: value` lines")
         if tree is not None:
             _merge_node(config, _Loader(""), tree, "", path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path}: {_in_one_line(error)}; a yaml file of `key: value` lines is wanted") from error
 
 

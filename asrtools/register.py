@@ -7,7 +7,6 @@ asked for, so that nothing heavy is imported before it is used and `tables.print
 import difflib
 import importlib
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
@@ -133,9 +132,10 @@ class Tables:
 
     def print(self, key: str | None = None) -> None:
         """Print name, class and place of all that is registered (in the tables whose name contains `key`)."""
-        for table in self._tables.values():
-            if key is not None and not re.search(re.escape(key), table.name):
-                continue
+        wanted = [table for name, table in self._tables.items() if key is None or key in name]
+        if not wanted:
+            sys.stdout.write(f"no table's name has {key!r} in it; there are {', '.join(self._tables)}\n")
+        for table in wanted:
             sys.stdout.write(_as_text(table))
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -131,12 +131,23 @@ def command(
     return decorate
 
 
+def refuse_overwriting(inputs: Iterable[str], outputs: Sequence[str | os.PathLike[str]]) -> None:
+    """A usage error when an output is one of the inputs, another output, or stdin's name."""
+    for index, output in enumerate(map(os.fspath, outputs)):
+        if output == "-":
+            raise click.UsageError("several kinds of lines cannot go to stdout; name files")
+        if os.path.realpath(output) in map(os.path.realpath, outputs[:index]):
+            raise click.UsageError(f"{output} is named for two outputs; each needs a file of its own")
+        if any(os.path.isfile(name) and os.path.isfile(output) and os.path.samefile(name, output) for name in inputs):
+            raise click.UsageError(f"{output} is both input and output; choose another place for the output")
+
+
 class Terminated(BaseException):
-    """SIGTERM, as an exception so that half-written files are removed on the way out."""
+    """SIGTERM or SIGHUP, as an exception so that half-written files are removed on the way out."""
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated
+def _terminate(number: int, _: object) -> NoReturn:
+    raise Terminated(number)
 
 
 def launch(cmd: click.Command) -> NoReturn:
@@ -145,7 +156,16 @@ def launch(cmd: click.Command) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    signal.signal(signal.SIGTERM, _terminate)
+    if sys.stderr is None:  # closed with 2>&-
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  for the rest of the process
+    if sys.stdout is None:
+        complain(name, "stdout is closed; redirect it to a file, or to /dev/null where it is not wanted")
+        sys.exit(1)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _terminate)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         # not cmd.main(), which has its own idea of Ctrl-C and of a reader that goes away
         with cmd.make_context(name, sys.argv[1:]) as context:
@@ -163,9 +183,12 @@ def launch(cmd: click.Command) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         complain(name, "interrupted")
         code = 130
-    except Terminated:
+    except Terminated as error:
         complain(name, "terminated")
-        code = 143
+        code = 128 + error.args[0]
+    except MemoryError:
+        complain(name, "there is not enough memory for this; take smaller values or fewer jobs")
+        code = 1
     except AsrError as error:
         complain(name, str(error))
         code = 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from asrtools.commands.command import Tally, command, complain, launch, progress
+from asrtools.commands.command import Tally, command, complain, launch, progress, refuse_overwriting
 from asrtools.commands.feature_options import feature_options, open_features
 from asrtools.commands.options import data_argument
 
@@ -17,7 +17,11 @@ compute-fbank --lfr 7,6 --cmvn am.mvn wav.scp ark,scp:feats.ark,feats.scp"""
 @data_argument
 @click.argument("out")
 @click.option("--cmvn", "cmvn_file", type=click.Path(), metavar="am.mvn", help="Normalise with these statistics.")
-@click.option("--compress", metavar="auto|2|3|5|7", help="Compress the archive, by Kaldi's method of that number.")
+@click.option(
+    "--compress",
+    type=click.Choice(["auto", "1", "2", "3", "5", "7"]),
+    help="Compress the archive, by Kaldi's method of that number.",
+)
 @feature_options
 def compute_fbank(data: tuple[str, ...], out: str, compress: str | None, nj: int, **options: Any) -> int:
     """Compute the filter-bank features of DATA (wav.scp, a data directory, list.jsonl, recordings, or - for stdin).
@@ -27,12 +31,16 @@ def compute_fbank(data: tuple[str, ...], out: str, compress: str | None, nj: int
     """
     if not data:
         raise click.UsageError("it takes DATA and OUT")
+    if out == "-":
+        raise click.UsageError("OUT is -, which would be a directory of that name; write ark:- for stdout")
     utterances, computer = open_features(data, **options)
     from asrtools.io.feature_writer import FeatureWriter
     from asrtools.tasks.features import write_features
 
     tally = Tally("compute-fbank")
-    with FeatureWriter(out, compress=compress) as writer:
+    writer = FeatureWriter(out, compress=compress)
+    refuse_overwriting(data, writer.paths)
+    with writer:
         for utterance in progress(write_features(utterances, computer, writer, nj), "compute-fbank"):
             tally.count(utterance)
     if not writer.count:

@@ -9,6 +9,7 @@ import click
 from asrtools import build, config
 from asrtools.commands.command import complain
 from asrtools.commands.options import data_options, jobs_option, stack
+from asrtools.errors import ConfigError
 from asrtools.record import Utterance
 from asrtools.register import tables
 
@@ -66,16 +67,21 @@ def open_features(
     lfr_m, lfr_n = lfr or (None, None)
     chosen = {"lfr_m": lfr_m, "lfr_n": lfr_n, "dither": dither, "cmvn_file": cmvn_file}
     frontend = _frontend(config_file, overrides, chosen, without)
-    return read_inputs(data, input_type, fs, channel, tables=()), FeatureComputer(frontend, channel, fs)
+    # each: the reader sets the channel of those that have several
+    computer = FeatureComputer(frontend, "mix" if channel == "each" else channel, fs)
+    return read_inputs(data, input_type, fs, channel, tables=()), computer
 
 
 def _frontend(
     config_file: str | None, overrides: dict[str, Any], chosen: dict[str, Any], without: tuple[str, ...]
 ) -> Any:
     """The frontend of a config file, or the default one, with the overrides and those options that are not None."""
-    name = config.load(config_file, overrides).values.get("frontend") or "WavFrontend"
+    name = config.load(config_file, overrides).values.get("frontend")
     overrides = {key: value for key, value in overrides.items() if key != "frontend"}
-    routed = build.route(overrides, {"frontend_conf": tables.frontend_classes.find(name)})
+    try:
+        routed = build.route(overrides, {"frontend_conf": tables.frontend_classes.find(name or "WavFrontend")})
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
     for key, value in chosen.items():
         if value is None:
             continue
@@ -86,4 +92,4 @@ def _frontend(
     if elsewhere:
         name_of = click.get_current_context().command_path
         complain(name_of, f"++{' ++'.join(elsewhere)} left alone: features depend on frontend_conf only")
-    return build.build_frontend(config.load(config_file, {**routed, "frontend": name}), without)
+    return build.build_frontend(config.load(config_file, routed | ({"frontend": name} if name else {})), without)

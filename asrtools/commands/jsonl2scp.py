@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from asrtools.commands.command import Tally, command, complain, launch, progress
+from asrtools.commands.command import Tally, command, complain, launch, progress, refuse_overwriting
 from asrtools.errors import DataError
 
 EXAMPLE = """\
@@ -32,7 +32,7 @@ def jsonl2scp(
     A DATA_DIR gets wav.scp and text, and segments, utt2spk and the files of tags where lines have such fields. The
     files appear when all lines are read; fields that no file holds are named at the end.
     """
-    from asrtools.io.jsonl import read_jsonl
+    from asrtools.io.source import read_inputs
     from asrtools.tasks.list_splitter import ListSplitter
     from asrtools.tasks.training_list import FILE_NAMES
 
@@ -49,15 +49,18 @@ def jsonl2scp(
         source, *wanted = names
         if len(wanted) == 1 and "=" not in wanted[0]:
             directory = Path(wanted[0])
+            if directory.exists() and not directory.is_dir():
+                raise click.UsageError(f"{directory} is a file; a DATA_DIR or TYPE=FILE is wanted")
             directory.mkdir(parents=True, exist_ok=True)
             outputs = {kind: directory / name for kind, name in FILE_NAMES.items()}
         else:
             outputs = dict(_parse(name) for name in wanted)
+    refuse_overwriting([source], list(outputs.values()))
     tally = Tally("jsonl2scp")
     # the documents' form writes a tab, Kaldi's files have a space
     required = () if allow_missing else ("source", "target") if directory else tuple(outputs)
     with ListSplitter(outputs, required, directory, separator="\t" if jsonl_file_in else " ") as splitter:
-        for utterance in progress(read_jsonl(source), "jsonl2scp"):
+        for utterance in progress(read_inputs([source], "jsonl"), "jsonl2scp"):
             try:
                 if utterance.status == "error" and utterance.error:
                     raise DataError(utterance.error)

@@ -83,7 +83,7 @@ network_options: Decorator = stack(model_option, device_options, batch_options, 
 
 jobs_option: Decorator = click.option(
     "--nj",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1024),
     default=1,
     show_default=True,
     help="Processes; the result is the same for any number.",

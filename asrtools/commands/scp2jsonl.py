@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from asrtools.commands.command import Tally, command, complain, launch, progress
+from asrtools.commands.command import Tally, command, complain, launch, progress, refuse_overwriting
 from asrtools.commands.options import jobs_option
 
 EXAMPLE = """\
@@ -49,6 +49,8 @@ def scp2jsonl(
     chosen = dict(_choose(files, scp_file_list, data_type_list))
     if "source" not in chosen:
         raise click.UsageError("none of the files is the source (wav.scp); write source=FILE")
+    output = None if output == "-" else output
+    refuse_overwriting([str(path) for path in chosen.values()], [output] if output else [])
     source_path = chosen.pop("source")
     tally, differing = Tally("scp2jsonl"), 0
     sources = training_list.read_sources(source_path)
@@ -61,27 +63,33 @@ def scp2jsonl(
             "scp2jsonl", f"{differing} ids differ, so nothing was written; make them agree or give --allow-missing"
         )
         return 1
+    without_target = set()
     for column in columns:
         for key, cause in column.errors:
             tally.fail(key, cause)
-    unknown = 0
+            if key not in column.values and not allow_missing:
+                without_target.add(key)
+    sources = [utterance for utterance in sources if utterance.key not in without_target]
+    unknown = []
     with atomic_write(output) if output else contextlib.nullcontext(sys.stdout) as out:
         lines = training_list.with_lengths(training_list.join(sources, columns), nj)
         for utterance in progress(lines, "scp2jsonl", len(sources)):
             if utterance.status == "error":
                 tally.fail(utterance.key, utterance.error or "it cannot be used")
                 continue
-            unknown += utterance.source_len is None
+            if utterance.source_len is None:
+                unknown.append(utterance.key)
             out.write(to_line(utterance) + "\n")
             tally.add("ok")
     if unknown:
-        complain("scp2jsonl", f"no source_len in the lines of URLs that could not be had: {unknown}")
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        complain("scp2jsonl", f"no source_len in {', '.join(unknown[:3])}{more}, whose URLs could not be had")
     return tally.close()
 
 
 def _choose(files: tuple[str, ...], paths: tuple[str, ...], kinds: tuple[str, ...]) -> list[tuple[str, Path]]:
     """(type, file) of what the command names; a type named twice is a usage error."""
-    from asrtools.tasks.training_list import FILE_NAMES, files_of, type_of
+    from asrtools.tasks.training_list import FILE_NAMES, RESERVED, files_of, type_of
 
     if paths or kinds:
         kinds = kinds or ("source", "target")[: len(paths)]
@@ -103,6 +111,11 @@ def _choose(files: tuple[str, ...], paths: tuple[str, ...], kinds: tuple[str, ..
             else:
                 types = ", ".join(FILE_NAMES)
                 raise click.UsageError(f"{name}: what it holds is not clear; write TYPE={name}, TYPE being {types}")
+    for kind, path in chosen:
+        if kind in RESERVED:
+            raise click.UsageError(f"{kind} is a name of the list itself; give {path} another TYPE")
+        if path.suffix == ".jsonl":
+            raise click.UsageError(f"{path}: is a training list already; wav.scp, text and their like are wanted")
     twice = [kind for i, (kind, _) in enumerate(chosen) if kind in dict(chosen[:i])]
     if twice:
         raise click.UsageError(f"{twice[0]} is named twice; each type stands for one file")

@@ -1,7 +1,7 @@
 """Mean and variance normalisation: `am.mvn` (a Kaldi nnet1 text file), `cmvn.json`, and the statistics behind them."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,54 @@ class Cmvn:
             raise DataError(f"{self.source or 'cmvn'}: made for {self.dim} values a frame, but the features have {dim}")
 
 
+class ExactSum:
+    """A sum of float64 vectors that does not depend on their order, to the bit.
+
+    Each is rounded to a multiple of 2^-30 and added as an integer of two parts, `low` of 61 bits and `high`. Float64
+    sums of the same numbers differ in their last digits from one order to another.
+    """
+
+    UNIT = 2.0**-30
+    BITS = 61
+    LIMIT = 2.0**31  # of one addend
+
+    def __init__(self, size: int = 0):
+        self.low = np.zeros(size, dtype=np.int64)
+        self.high = np.zeros(size, dtype=np.int64)
+
+    def add(self, values: np.ndarray) -> None:
+        self._add(np.rint(values / self.UNIT).astype(np.int64), 0)
+
+    def merge(self, other: "ExactSum") -> None:
+        self._add(other.low, other.high)
+
+    def _add(self, low: np.ndarray, high: np.ndarray | int) -> None:
+        low = self.low + low
+        carry = (low + (1 << (self.BITS - 1))) >> self.BITS  # so that small sums, also below 0, are in `low` alone
+        self.low, self.high = low - (carry << self.BITS), self.high + high + carry
+
+    def value(self) -> np.ndarray:
+        """float64 [D]."""
+        return self.high * (2.0**self.BITS * self.UNIT) + self.low * self.UNIT
+
+
 class CmvnStats:
-    """Sums over frames in float64; `merge` of parts gives what one pass over everything gives."""
+    """Sums over frames; the same to the bit for any order of the utterances and any division into parts."""
 
     def __init__(self) -> None:
         self.total_frames = 0
-        self.mean_stats = np.zeros(0)  # [D], sum of x
-        self.var_stats = np.zeros(0)  # [D], sum of x * x
+        self._sums = ExactSum()  # of x
+        self._squares = ExactSum()  # of x * x
+
+    @property
+    def mean_stats(self) -> np.ndarray:
+        """float64 [D], the sum of x."""
+        return self._sums.value()
+
+    @property
+    def var_stats(self) -> np.ndarray:
+        """float64 [D], the sum of x * x."""
+        return self._squares.value()
 
     def add(self, feats: np.ndarray) -> None:
         """Count the frames [T, D] of one utterance."""
@@ -72,23 +113,28 @@ class CmvnStats:
         if not len(feats):
             return
         feats = feats.astype(np.float64)
-        self._add(len(feats), feats.sum(axis=0), np.square(feats).sum(axis=0))
+        sums, squares = feats.sum(axis=0), np.square(feats).sum(axis=0)
+        if not (squares < ExactSum.LIMIT).all():
+            worst = int(np.argmin(squares < ExactSum.LIMIT))
+            raise DataError(f"features hold nan, infinite or huge values in dimension {worst}")
+        self._start(len(sums))
+        self.total_frames += len(feats)
+        self._sums.add(sums)
+        self._squares.add(squares)
 
     def merge(self, other: "CmvnStats") -> None:
         """Count what another object has counted."""
         if other.total_frames:
-            self._add(other.total_frames, other.mean_stats, other.var_stats)
+            self._start(len(other._sums.low))
+            self.total_frames += other.total_frames
+            self._sums.merge(other._sums)
+            self._squares.merge(other._squares)
 
-    def _add(self, frames: int, sums: np.ndarray, squares: np.ndarray) -> None:
-        if not np.isfinite(squares).all():
-            raise DataError(f"features hold nan or infinite values in dimension {int(np.argmin(np.isfinite(squares)))}")
+    def _start(self, dim: int) -> None:
         if not self.total_frames:
-            self.mean_stats, self.var_stats = np.zeros_like(sums), np.zeros_like(squares)
-        elif len(sums) != len(self.mean_stats):
-            raise DataError(f"features of {len(sums)} values a frame after features of {len(self.mean_stats)}")
-        self.total_frames += frames
-        self.mean_stats = self.mean_stats + sums
-        self.var_stats = self.var_stats + squares
+            self._sums, self._squares = ExactSum(dim), ExactSum(dim)
+        elif dim != len(self._sums.low):
+            raise DataError(f"features of {dim} values a frame after features of {len(self._sums.low)}")
 
     @property
     def mean(self) -> np.ndarray:
@@ -113,26 +159,6 @@ class CmvnStats:
             "var_stats": self.var_stats.tolist(),
             "total_frames": self.total_frames,
         }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any], source: str = "cmvn.json") -> "CmvnStats":
-        """The object that `as_json` describes."""
-        stats = cls()
-        try:
-            frames = int(content["total_frames"])
-            sums, squares = (np.array(content[name], dtype=np.float64) for name in ("mean_stats", "var_stats"))
-        except KeyError as error:
-            raise DataError(f"{source}: has no {error}; mean_stats, var_stats and total_frames are expected") from error
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{source}: holds something else than numbers ({error})") from error
-        if sums.ndim != 1 or sums.shape != squares.shape or frames < 0:
-            raise DataError(
-                f"{source}: mean_stats of shape {sums.shape}, var_stats of shape {squares.shape}, {frames} frames; "
-                "two lists of one length and a count are expected"
-            )
-        if frames:
-            stats._add(frames, sums, squares)
-        return stats
 
 
 def read_cmvn(path: str | Path) -> Cmvn:

@@ -16,6 +16,7 @@ from asrtools.features.mel import kaldi_mel_banks, window_function
 LOG_FLOOR = np.finfo(np.float32).eps  # of the mel energies; Kaldi's energy_floor concerns its extra energy column only
 BLOCK_FLOATS = 32768  # 64 frames of 512: what a step works on stays in the second-level cache
 MELS_PER_BAND = 16  # with 64 frames a product stays below the size from which OpenBLAS wakes its threads
+MOST_MS = 10_000  # of a frame; more is a slip of the pen that would take all memory
 SAMPLES_LIMIT = 1e24  # of the sum of squares: beyond it float32 power spectra overflow
 
 
@@ -43,6 +44,9 @@ class FbankOptions:
             raise ConfigError(f"frame_shift is {self.frame_shift} ms, less than one sample at {self.fs} Hz")
         if self.window_size < 2:
             raise ConfigError(f"frame_length is {self.frame_length} ms, less than two samples at {self.fs} Hz")
+        if self.frame_length > MOST_MS or self.frame_shift > MOST_MS:
+            longest = f"frame_length is {self.frame_length} and frame_shift {self.frame_shift}"
+            raise ConfigError(f"{longest}; they are milliseconds, {MOST_MS} at most")
         if self.dither < 0:
             raise ConfigError(f"dither is {self.dither}; it is a standard deviation, 0 or more")
         if not 0 <= self.preemphasis_coefficient <= 1:

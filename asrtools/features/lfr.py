@@ -4,6 +4,8 @@ import numpy as np
 
 from asrtools.errors import ConfigError
 
+MOST_FRAMES = 1000  # in a row; more is a slip of the pen that would take all memory
+
 
 def stack_frames(feats: np.ndarray, m: int, n: int) -> np.ndarray:
     """[T, D] to [ceil(T / n), m * D]; row t holds the frames n t - (m - 1) // 2 and on, the edge frames repeated."""
@@ -18,8 +20,8 @@ def num_rows(num_frames: int, n: int) -> int:
 
 
 def check_lfr(m: int, n: int) -> None:
-    if m < 1 or n < 1:
-        raise ConfigError(f"lfr_m is {m} and lfr_n is {n}; both are numbers of frames, 1 or more")
+    if not (1 <= m <= MOST_FRAMES and 1 <= n <= MOST_FRAMES):
+        raise ConfigError(f"lfr_m is {m} and lfr_n is {n}; both are numbers of frames, 1 to {MOST_FRAMES}")
 
 
 def _gather(feats: np.ndarray, offset: int, rows: range, m: int, n: int, last: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from asrtools.io.samples import checked, from_pcm, to_float
 
 OVERSHOOT_MS = 500  # how far a span may reach past the end; segments of Kaldi often do by some frames
 RESAMPLE_MARGIN_MS = 100  # read around a span, so that it sounds as in the whole recording resampled
+RATES = (1000, 768_000)  # what a header may say
 MP3_SHORTFALL = 2 * 1152  # samples that its header may promise too many: encoder delay and padding
 _UNKNOWN_FRAMES = 1 << 48
 
@@ -205,6 +206,10 @@ class _Stored:
     def __init__(self, where: str, file):
         self.where, self.file = where, file
         self.num_samples, self.rate, self.channels = file.frames, file.samplerate, file.channels
+        if not RATES[0] <= self.rate <= RATES[1]:
+            raise DataError(
+                f"{where}: its header says {self.rate} samples a second; should be {RATES[0]} to {RATES[1]}"
+            )
 
     def read(self, first: int, last: int) -> np.ndarray:
         import soundfile

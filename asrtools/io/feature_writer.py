@@ -1,8 +1,8 @@
 """Write feature matrices as Kaldi archives; what bears its final name is complete."""
 
+import errno
 import io
 import os
-import re
 import struct
 import sys
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from asrtools.errors import DataError
+from asrtools.io.scp import check_key
 from asrtools.io.text_file import StagedFile, StrPath, raise_if_disk, write_failure
 
 # Kaldi's CompressionMethod: 1 is 2 for more than 8 frames, else 3; 2 one byte by percentiles of a column, 3 two bytes,
 # 5 one byte, 7 one byte for values in [0, 1]. Of the others, 4 and 6 round to integers, and 0 makes kaldiio fail.
 METHODS = (1, 2, 3, 5, 7)
 _OPTIONS = ("ark", "scp", "t", "b", "f", "nf", "p")
-_UNFIT = re.compile(r"[\x00-\x20\x7f]")
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,7 @@ class MatrixFormat:
 
     def _checked(self, key: str, matrix: np.ndarray) -> np.ndarray:
         where = f"{self.where}: {key!r}"
-        if not isinstance(key, str) or not key or _UNFIT.search(key):
-            raise DataError(f"{where} cannot be a key; it should be text without spaces")
-        try:
-            key.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise DataError(f"{where} cannot be a key; it should be valid Unicode") from error
+        check_key(key, where)
         matrix = np.asarray(matrix)
         if matrix.ndim != 2 or not matrix.size or matrix.dtype.kind not in "fiu":
             raise DataError(
@@ -104,6 +99,7 @@ class FeatureWriter:
             raise DataError(f"{out}: text cannot be compressed; leave out `t` or --compress")
         # where parts can be kept that become part of the archive; None when it goes to stdout
         self.folder = None if self._ark_path == "-" else os.path.dirname(self._ark_path) or "."
+        self.paths = [path for path in (self._ark_path, self._scp_path, self._frames_path) if path not in (None, "-")]
         self._seen: set[int] = set()
         self._files: list[StagedFile] = []  # in the order in which they get their names
         self._broken: DataError | None = None
@@ -196,12 +192,18 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
     if sys.platform == "linux":
         target.flush()
         place, end = source.tell(), source.tell() + size
-        while place < end:
-            sent = os.sendfile(target.fileno(), source.fileno(), place, end - place)
-            if not sent:
-                raise EOFError(f"{end - place} of {size} bytes are missing")
-            place += sent
-        return
+        try:
+            while place < end:
+                sent = os.sendfile(target.fileno(), source.fileno(), place, end - place)
+                if not sent:
+                    raise EOFError(f"{end - place} of {size} bytes are missing")
+                place += sent
+            return
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a target opened for appending, or a device
+                raise
+        source.seek(place)
+        size = end - place
     while size:
         block = source.read(min(size, 1 << 20))
         if not block:

@@ -157,8 +157,8 @@ class StagedFile:
         self._temporary: str | None = None
         text = {} if "b" in mode else {"encoding": encoding or "utf-8", "newline": "\n"}
         try:
-            if _is_special(self._target):  # /dev/null, a named pipe: nothing to rename
-                self.stream: IO = open(self._target, mode, **text)  # noqa: SIM115
+            if _is_special(self.path):  # /dev/null, /dev/stdout, a named pipe: nothing to rename
+                self.stream: IO = open(self.path, mode, **text)  # noqa: SIM115
             else:
                 if os.path.isdir(self._target):
                     raise DataError(f"{path}: is a directory; should be the name of a file to write")

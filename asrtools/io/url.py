@@ -20,7 +20,7 @@ _SAFE = ":/?#[]@!$&'()*+,;=%~"  # reserved by RFC 3986, and % because an address
 
 
 def is_url(value: str) -> bool:
-    return value.startswith(("http://", "https://"))
+    return value[:8].lower().startswith(("http://", "https://"))
 
 
 def url_name(url: str) -> str:

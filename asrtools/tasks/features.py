@@ -16,7 +16,7 @@ from asrtools.features.cmvn import CmvnStats
 from asrtools.io.ark import holds_features, read_matrix
 from asrtools.io.audio import load
 from asrtools.io.feature_writer import Entry, FeatureWriter, MatrixFormat, size_of
-from asrtools.io.text_file import atomic_write
+from asrtools.io.text_file import atomic_write, write_failure
 from asrtools.record import Utterance
 from asrtools.tasks.ordered_map import ordered_map
 
@@ -143,14 +143,17 @@ class _Spooler:
 
     def __call__(self, utterances: list[Utterance]) -> tuple[list[Utterance], list[Entry], str]:
         done, entries = [], []
-        descriptor, path = tempfile.mkstemp(dir=self.folder)
-        with open(descriptor, "wb") as out:
-            for utterance in utterances:
-                result, entry, encoded = self.encoder(utterance)
-                done.append(result)
-                if entry is not None:
-                    entries.append(entry)
-                    out.writelines(encoded)
+        try:
+            descriptor, path = tempfile.mkstemp(dir=self.folder)
+            with open(descriptor, "wb") as out:
+                for utterance in utterances:
+                    result, entry, encoded = self.encoder(utterance)
+                    done.append(result)
+                    if entry is not None:
+                        entries.append(entry)
+                        out.writelines(encoded)
+        except OSError as error:
+            raise write_failure(self.folder, error) from error
         return done, entries, path
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from asrtools.errors import DataError
 from asrtools.io import segments
+from asrtools.io.scp import check_key, to_line
 from asrtools.io.text_file import StagedFile
 from asrtools.record import Utterance
 
@@ -57,19 +58,20 @@ class ListSplitter:
         for kind, value in values.items():
             if value is None and kind in self.required:
                 raise DataError(f"{key}: its line has no {kind}; give --allow-missing to go on without")
-            if value is not None and "\n" in value:
-                where = self.outputs[kind]
-                raise DataError(f"{key}: its {kind} has a line break, so {where} cannot hold it; take it out")
+        lines = {kind: to_line(key, value, self.separator) for kind, value in values.items() if value is not None}
+        if self.directory is not None and utterance.speaker:
+            check_key(utterance.speaker, f"{key}: its speaker {utterance.speaker!r}")
+        if utterance.end_ms is not None and utterance.end_ms <= utterance.start_ms:
+            raise DataError(f"{key}: it goes from {utterance.start_ms} to {utterance.end_ms} ms; the end comes later")
         is_part = bool(utterance.start_ms) or utterance.end_ms is not None or utterance.channel is not None
         if is_part and "source" in self.outputs and self.directory is None:
             raise DataError(f"{key}: it is a part of {utterance.source}; give a directory to write to")
         if self.directory is not None and values["source"] is not None:
             self._write_segment(utterance, is_part)
-        for kind, value in values.items():
-            if value is not None:
-                self._put(self.outputs[kind], key, value)
+        for kind, line in lines.items():
+            self._file(self.outputs[kind]).stream.write(line)
         if self.directory is not None and utterance.speaker:
-            self._put(self.directory / "utt2spk", key, utterance.speaker)
+            self._file(self.directory / "utt2spk").stream.write(to_line(key, utterance.speaker))
         self._count_unheld(utterance)
 
     def _write_segment(self, utterance: Utterance, is_part: bool) -> None:
@@ -78,6 +80,7 @@ class ListSplitter:
         known = self._recordings.setdefault(recording, source)
         if known != source:
             raise DataError(f"{key}: its recording {recording} is {known} in a line before, and {source} here")
+        check_key(recording, f"{key}: its recording {recording!r}")
         self._has_segments |= is_part
         span = utterance.start_ms, utterance.end_ms, utterance.channel
         line = segments.to_line(segments.Segment(key, recording, *span))
@@ -92,9 +95,6 @@ class ListSplitter:
             names.append("speaker")
         self.unheld.update(names)
 
-    def _put(self, path: Path, key: str, value: str) -> None:
-        self._file(path).stream.write(f"{key}{self.separator}{value}\n")
-
     def _file(self, path: Path) -> StagedFile:
         if path not in self._files:
             self._files[path] = StagedFile(path, "w")
@@ -106,7 +106,7 @@ class ListSplitter:
             if self._has_segments:  # wav.scp holds the recordings then
                 self._files.pop(wav_scp).discard()
                 for recording, source in self._recordings.items():
-                    self._put(wav_scp, recording, source)
+                    self._file(wav_scp).stream.write(to_line(recording, source))
             elif listing in self._files:
                 self._files.pop(listing).discard()
         for file in self._files.values():
@@ -118,6 +118,6 @@ class ListSplitter:
 def value_of(utterance: Utterance, kind: str) -> str | None:
     """The value of a type in a line, as text."""
     if kind == "source":
-        return utterance.source or None
+        return utterance.source.strip() or None
     value = utterance.target if kind == "target" else utterance.extra.get(kind)
     return None if value is None else str(value)

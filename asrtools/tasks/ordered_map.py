@@ -34,7 +34,9 @@ def ordered_map(
         return
     # fork is quick and safe here, where no thread runs yet; elsewhere than on Linux system libraries do not survive it
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    pool = ProcessPoolExecutor(nj, mp_context=context, initializer=_start_worker, initargs=(function,))
+    first = list(itertools.islice(chunks, nj))  # no more processes than there is work for
+    chunks = itertools.chain(first, chunks)
+    pool = ProcessPoolExecutor(max(1, len(first)), mp_context=context, initializer=_start_worker, initargs=(function,))
     under_way: deque[Future[Result]] = deque()
     try:
         for some in chunks:

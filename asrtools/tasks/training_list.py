@@ -1,7 +1,7 @@
 """wav.scp, text and their like joined into the lines of a training list."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ FILE_NAMES = {
     "prompt": "prompt",
 }
 TAGS = tuple(FILE_NAMES)[2:]
+RESERVED = {field.name for field in fields(Utterance)} - {"source", "target"}  # computed, or of other commands
 
 
 def files_of(directory: Path) -> list[tuple[str, Path]]:

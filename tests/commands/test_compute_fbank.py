@@ -66,6 +66,40 @@ def test_the_bytes_are_the_same_for_any_number_of_jobs_and_any_kind_of_list(run,
         assert (tmp_path / name / "feats.ark").read_bytes() == (tmp_path / "one/feats.ark").read_bytes()
 
 
+@pytest.mark.parametrize("nj", [1, 2])
+def test_an_archive_can_be_appended_to_a_file_or_go_through_dev_stdout(
+    run, root: Path, data: Path, tmp_path: Path, nj: int
+) -> None:
+    run("compute-fbank", "data dir", "out")
+    wanted = (tmp_path / "out/feats.ark").read_bytes()
+    command = f'"{sys.executable}" "{root}/bin/compute-fbank" --nj {nj} "data dir"'
+    script = f"printf head > a.ark; {command} ark:- >> a.ark && {command} ark:/dev/stdout | cat > b.ark"
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "a.ark").read_bytes() == b"head" + wanted
+    assert (tmp_path / "b.ark").read_bytes() == wanted
+    full = subprocess.run(["bash", "-c", f"{command} ark:/dev/full"], cwd=tmp_path, capture_output=True, text=True)
+    assert full.returncode == 1 and "no space left" in full.stderr.lower()
+
+
+def test_an_output_that_is_an_input_is_refused(run, data: Path, tmp_path: Path) -> None:
+    listing = (data / "wav.scp").read_bytes()
+    (tmp_path / "wav.scp").write_bytes(listing)
+    done = run("compute-fbank", "wav.scp", "ark,scp:a.ark,wav.scp")
+    assert done.returncode == 2 and "wav.scp is both input and output" in done.stderr
+    assert (tmp_path / "wav.scp").read_bytes() == listing
+
+
+def test_a_config_without_frontend_or_with_a_misspelt_one_is_an_error(
+    run, make_wav, tmp_path: Path, oracle: Path
+) -> None:
+    make_wav("a.wav")
+    (tmp_path / "c.yaml").write_text("frontend_cnf:\n  n_mels: 40\n")
+    done = run("compute-fbank", "--config", "c.yaml", "a.wav", "out")
+    assert done.returncode == 1 and "c.yaml:1: frontend_cnf is no key" in done.stderr
+    done = run("compute-fbank", "--config", oracle / "ct_punc", "a.wav", "out")
+    assert done.returncode == 1 and "names no frontend" in done.stderr
+
+
 def test_kaldi_wspecifiers_are_understood(run, data: Path, tmp_path: Path) -> None:
     run("compute-fbank", "data dir", "out")
     done = run("compute-fbank", "data dir/wav.scp", "ark,scp:a.ark,a.scp")
@@ -130,6 +164,9 @@ def test_channels(run, tmp_path: Path, make_wav) -> None:
     assert list(each) == ["two-0", "two-1"]
     second = dict(kaldiio.load_ark(str(tmp_path / "second/feats.ark")))
     np.testing.assert_array_equal(second["two"], each["two-1"])
+    make_wav("one.wav", 0.5)
+    assert run("compute-fbank", "--channel", "each", "one.wav", "two.wav", "mono").returncode == 0
+    assert list(dict(kaldiio.load_ark(str(tmp_path / "mono/feats.ark")))) == ["one", "two-0", "two-1"]
     done = run("compute-fbank", "--channel", "2", "two.wav", "third")
     assert done.returncode == 1 and "has no channel 2" in done.stderr
 
@@ -220,14 +257,21 @@ def test_a_run_that_fails_leaves_the_files_of_before(run, data: Path, tmp_path: 
         (["x.wav"], 2, "it takes DATA and OUT"),
         (["--lfr", "7", "x.wav", "out"], 2, "two numbers"),
         (["--channel", "all", "x.wav", "out"], 2, "one channel"),
-        (["++n_mels=40", "++frontend_conf.n_mels=20", "x.wav", "out"], 1, "are one value"),
+        (["++n_mels=40", "++frontend_conf.n_mels=20", "x.wav", "out"], 2, "given twice"),
         (["--lfr", "7,6", "++lfr_m=5", "x.wav", "out"], 2, "as an option and as ++lfr_m"),
-        (["++n_mel=3", "x.wav", "out"], 1, "did you mean ++n_mels"),
-        (["++frontend=WavFronted", "x.wav", "out"], 1, "did you mean"),
+        (["++n_mel=3", "x.wav", "out"], 2, "did you mean ++n_mels"),
+        (["++frontend=WavFronted", "x.wav", "out"], 2, "did you mean"),
         (["--config", "none.yaml", "x.wav", "out"], 1, "none.yaml"),
         (["--cmvn", "none.mvn", "x.wav", "out"], 1, "none.mvn"),
         (["none.scp", "out"], 1, "none.scp: no such file"),
-        (["--compress", "0", "x.wav", "out"], 1, "compress"),
+        (["--compress", "0", "x.wav", "out"], 2, "compress"),
+        (["x.wav", "-"], 2, "write ark:- for stdout"),
+        (["x.wav", "x.wav"], 1, "x.wav"),
+        (["++n_mels=abc", "x.wav", "out"], 1, "n_mels is 'abc'; int is wanted"),
+        (["++frontend_conf.fs=16000.5", "x.wav", "out"], 1, "fs is 16000.5; int is wanted"),
+        (["++snip_edges=maybe", "x.wav", "out"], 1, "snip_edges is 'maybe'; bool is wanted"),
+        (["--lfr", "100000,1", "x.wav", "out"], 1, "lfr_m is 100000"),
+        (["++frame_length=100000000", "x.wav", "out"], 1, "frame_length is 100000000"),
     ],
 )
 def test_wrong_use_is_one_line(run, tmp_path: Path, make_wav, arguments: list[str], code: int, says: str) -> None:

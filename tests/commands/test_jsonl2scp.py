@@ -52,7 +52,7 @@ def test_bad_lines_are_named_and_the_rest_is_written(run, jsonl: Path, tmp_path:
     done = run("jsonl2scp", "train.jsonl", "source=w", "target=t")
     assert done.returncode == 1
     assert "utt-3: its line has no target" in done.stderr and "train.jsonl:4" in done.stderr
-    assert "utt-5: its target has a line break" in done.stderr
+    assert "utt-5: 'a\\nb' has a line break" in done.stderr
     assert done.stderr.endswith("jsonl2scp: 2 of 5 ok, 3 errors\n")
     assert (tmp_path / "w").read_text().split()[0::2][-1] != "utt-3"
     assert run("jsonl2scp", "train.jsonl", "source=w", "target=t", "--allow-missing").stderr.endswith(
@@ -89,6 +89,42 @@ def test_a_list_of_whole_recordings_spans_and_channels_becomes_segments_of_all(r
     assert (tmp_path / "back/wav.scp").read_text() == "whole a.wav\nb b.wav\n"
     assert run("compute-fbank", "back", "fbank").returncode == 0
     assert (tmp_path / "fbank/utt2num_frames").read_text() == "whole 98\npart 98\nright 198\n"
+
+
+def test_what_a_file_of_lines_cannot_hold_is_named_and_costs_nothing_else(run, tmp_path: Path) -> None:
+    good = {"key": "ok", "source": "a.wav", "target": "x"}
+    bad = [
+        {"key": "a b", "source": "a.wav", "target": "x"},
+        {"key": "ok", "source": "b.wav", "target": "x"},
+        {"key": "blank", "source": "  ", "target": "x"},
+        {"key": "cr", "source": "a.wav", "target": "x\ry"},
+        {"key": "nul", "source": "a.wav", "target": "x\0y"},
+        {"key": "half", "source": "a.wav", "target": "\ud800"},
+        {"key": "speaker", "source": "a.wav", "target": "x", "speaker": "s p"},
+        {"key": "span", "source": "a.wav", "target": "x", "start_ms": 5, "end_ms": 5},
+    ]
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [good, *bad]))
+    done = run("jsonl2scp", "list.jsonl", "back")
+    assert done.returncode == 1 and done.stderr.endswith("jsonl2scp: 1 of 9 ok, 8 errors\n")
+    assert len(done.stderr.splitlines()) == 9 and "Traceback" not in done.stderr
+    assert (tmp_path / "back/wav.scp").read_text() == "ok a.wav\n"
+    assert (tmp_path / "back/text").read_text() == "ok x\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train.jsonl", "source=a", "target=a"], "a is named for two outputs"),
+        (["train.jsonl", "source=train.jsonl"], "train.jsonl is both input and output"),
+        (["train.jsonl", "source=-"], "name files"),
+        (["train.jsonl", "train.jsonl"], "is a file"),
+    ],
+)
+def test_outputs_that_would_overwrite_are_refused(run, jsonl: Path, arguments: list[str], says: str) -> None:
+    before = jsonl.read_bytes()
+    done = run("jsonl2scp", *arguments)
+    assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1
+    assert jsonl.read_bytes() == before
 
 
 def test_fields_that_no_file_holds_are_named(run, tmp_path: Path) -> None:

@@ -110,9 +110,7 @@ def test_url_rows_are_kept_without_a_length_when_they_cannot_be_had(run, data: P
         done = run("scp2jsonl", "data", *flags)
         assert done.returncode == 0, done.stderr
         assert rows(done.stdout)[0] == {"key": "utt-a", "source": url, "target": "今天 data 好", "target_len": 3}
-        assert done.stderr == (
-            "scp2jsonl: no source_len in the lines of URLs that could not be had: 1\nscp2jsonl: 3 of 3 ok\n"
-        )
+        assert done.stderr == ("scp2jsonl: no source_len in utt-a, whose URLs could not be had\nscp2jsonl: 3 of 3 ok\n")
 
 
 def test_segments_of_a_data_directory_are_lines_of_their_own(run, data: Path) -> None:
@@ -127,6 +125,13 @@ def test_segments_of_a_data_directory_are_lines_of_their_own(run, data: Path) ->
         ("utt-a", "rec-a", 0, 500, 50),
         ("utt-b", "rec-a", 500, 1200, 70),
     ]
+
+
+def test_a_text_line_that_cannot_be_read_costs_its_utterance_only(run, data: Path) -> None:
+    (data / "text").write_bytes("utt-a 好\nutt-b ".encode() + "好".encode("gbk") + b"\nutt-c x\n")
+    done = run("scp2jsonl", "data")
+    assert done.returncode == 1 and done.stderr.endswith("scp2jsonl: 2 of 3 ok, 1 error\n")
+    assert [row["key"] for row in rows(done.stdout)] == ["utt-a", "utt-c"]
 
 
 def test_segments_are_checked_against_their_recording(run, data: Path) -> None:
@@ -152,6 +157,8 @@ def test_speakers_of_a_data_directory_are_kept(run, data: Path) -> None:
         (["target=data/text"], "none of the files is the source"),
         (["source=data/wav.scp", "source=data/wav.scp"], "source is named twice"),
         (['++scp_file_list=["a","b","c"]', '++data_type_list=["source"]'], "names 3 files and data_type_list 1 types"),
+        (["key=data/wav.scp"], "key is a name of the list itself"),
+        (["list.jsonl"], "is a training list already"),
         (["++scp_file_lst=[]"], r"did you mean ++scp_file_list"),
     ],
 )
