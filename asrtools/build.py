@@ -52,7 +52,7 @@ def build_frontend(config: Config, without: Collection[str] = ()) -> Any:
     for key in near:
         if key not in FRONTEND_KEYS:
             raise ConfigError(f"{config.origin(key)}: {key} is no key; is {' or '.join(FRONTEND_KEYS)} meant?")
-    if name is None and "model" in config.values:
+    if name is None and "model" in config.values and "frontend_conf" not in config.values:
         where = f"{config.origin('model')}: {config.values['model']}"
         raise ConfigError(f"{where} takes no features, for its config names no frontend; choose another model")
     if not isinstance(name or "", str):

@@ -173,8 +173,17 @@ while [ $# -gt 0 ]; do
   # a config file has been read above
   _po_is_option "$_po_name" || continue
   _po_require_boolean "$_po_name" "$_po_value" ''
+  # a word would be compared as a number far from here
+  case $_po_name=$_po_value in
+    stage=[0-9]* | stop_stage=[0-9]* | nj=[1-9]* | stage=-[0-9]* | stop_stage=-[0-9]*) _po_digits=${_po_value#-} ;;
+    stage=* | stop_stage=* | nj=*) _po_digits=x ;;
+    *) _po_digits= ;;
+  esac
+  case $_po_digits in
+    *[!0-9]*) _po_die "--${_po_name//_/-} is '$_po_value'; it takes a number" ;;
+  esac
   printf -v "$_po_name" '%s' "$_po_value"
 done
 
 unset -f _po_names_in _po_die _po_typed _po_is_option _po_require_option _po_require_boolean _po_read_config _po_help
-unset _po_script _po_options _po_booleans _po_i _po_name _po_value
+unset _po_script _po_options _po_booleans _po_i _po_name _po_value _po_digits

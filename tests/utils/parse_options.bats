@@ -84,6 +84,16 @@ script() { run bash "a dir/script.sh" "$@"; }
   [ "$output" = "script.sh: --resume needs a value" ]
 }
 
+@test "stage, stop_stage and nj take only numbers" {
+  for value in x 1x '' 0 -1; do
+    script --nj "$value"
+    [ "$status" -ne 0 ]
+    [[ $output == *"--nj is '$value'; it takes a number"* ]]
+  done
+  script --nj 12
+  [ "$status" -eq 0 ]
+}
+
 @test "help is the comment at the top and the options with their values" {
   script --nj 2 --help
   [ "$status" -eq 0 ]
