@@ -7,13 +7,4 @@
 # (feats.scp, utt2dur, ...) that some sources lack is left out. Where some have segments, the others get one segment a recording.
 # What DEST held before is in DEST/.backup.
 set -euo pipefail
-
-for word in "$@"; do
-  case $word in
-    -h | --help)
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-      exit 0
-      ;;
-  esac
-done
 exec python3 "$(dirname -- "${BASH_SOURCE[0]}")/data_dir/combine.py" "$@"

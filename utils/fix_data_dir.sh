@@ -9,13 +9,4 @@
 # The files as they were are in DIR/.backup, those of earlier calls in DIR/.backup.1 and so on. A directory that is in order is
 # not touched. Derived files (utt2dur, utt2num_frames, reco2dur, cmvn.scp) that lack entries cost no utterance: they are moved away.
 set -euo pipefail
-
-for word in "$@"; do
-  case $word in
-    -h | --help)
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-      exit 0
-      ;;
-  esac
-done
 exec python3 "$(dirname -- "${BASH_SOURCE[0]}")/data_dir/fix.py" "$@"

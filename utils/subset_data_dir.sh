@@ -14,13 +14,4 @@
 #
 # The same call chooses the same utterances. What DEST held before is in DEST/.backup.
 set -euo pipefail
-
-for word in "$@"; do
-  case $word in
-    -h | --help)
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-      exit 0
-      ;;
-  esac
-done
 exec python3 "$(dirname -- "${BASH_SOURCE[0]}")/data_dir/subset.py" "$@"

@@ -9,13 +9,4 @@
 # Files: wav.scp segments text utt2spk spk2utt feats.scp utt2num_frames utt2dur reco2dur spk2gender cmvn.scp vad.scp utt2lang.
 # Each problem is a line with file, line number and key; five of a kind in a file are shown. Exit status 1 if there is one.
 set -euo pipefail
-
-for word in "$@"; do
-  case $word in
-    -h | --help)
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-      exit 0
-      ;;
-  esac
-done
 exec python3 "$(dirname -- "${BASH_SOURCE[0]}")/data_dir/validate.py" "$@"

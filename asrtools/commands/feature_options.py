@@ -1,5 +1,6 @@
 """What compute-fbank and compute-cmvn share: which frontend, and one thread a process."""
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,9 @@ def open_features(
     frontend = _frontend(config_file, overrides, chosen, without)
     # each: the reader sets the channel of those that have several
     computer = FeatureComputer(frontend, "mix" if channel == "each" else channel, fs)
-    return read_inputs(data, input_type, fs, channel, tables=()), computer
+    utterances = read_inputs(data, input_type, fs, channel, tables=())
+    first = next(utterances)  # what is wrong with DATA itself shows now, before any output is begun
+    return itertools.chain([first], utterances), computer
 
 
 def _frontend(

@@ -247,6 +247,7 @@ def test_a_run_that_fails_leaves_the_files_of_before(run, data: Path, tmp_path: 
     done = run("compute-fbank", "none.scp", "out")
     assert done.returncode == 1
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert run("compute-fbank", "none.scp", "new").returncode == 1 and not (tmp_path / "new").exists()
     done = run("compute-fbank", "data dir", "/dev/null/nowhere")
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
 

@@ -6,6 +6,7 @@ The modules beside this one are the programs behind utils/validate_data_dir.sh a
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from dataclasses import dataclass, field
@@ -31,10 +32,16 @@ class DataDirError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """Answers a wrong command line with one sentence."""
+    """Answers a wrong command line with one sentence, --help with the comment at the top of the script it serves."""
 
     def error(self, message: str):
         self.exit(2, f"{self.prog}: {message} ({self.prog} --help tells more)\n")
+
+    def format_help(self) -> str:
+        script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), self.prog)
+        with open(script, encoding="utf-8") as lines:
+            comment = itertools.takewhile(lambda line: line.startswith("#"), itertools.islice(lines, 1, None))
+            return "".join(line[1:].removeprefix(" ") for line in comment)
 
 
 class Problem(NamedTuple):
