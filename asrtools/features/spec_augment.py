@@ -14,9 +14,13 @@ from asrtools.register import tables
 CUBIC = -0.75  # the kernel's parameter in torch's bicubic interpolation
 
 
+@tables.register("specaug_classes", "SpecAugLFR")
 @tables.register("specaug_classes", "SpecAug")
 class SpecAug:
-    """Masks and warps with the published keywords; a range (low, high) of widths holds low, low + 1, ... high - 1."""
+    """Masks and warps with the published keywords; a range (low, high) of widths holds low, low + 1, ... high - 1.
+
+    For stacked frames (SpecAugLFR), a frequency mask covers the same mels in all `lfr_rate + 1` frames of a row.
+    """
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class SpecAug:
         time_mask_width_range: int | Sequence[int] | None = None,
         time_mask_width_ratio_range: float | Sequence[float] | None = None,
         num_time_mask: int = 2,
+        lfr_rate: int = 0,
     ):
         if not (apply_time_warp or apply_freq_mask or apply_time_mask):
             raise ConfigError("specaug_conf switches off the warp and both masks; leave specaug out instead")
@@ -42,7 +47,6 @@ class SpecAug:
             raise ConfigError(f"time_warp_mode is {time_warp_mode!r}; bicubic or bilinear is expected")
         if apply_time_warp and time_warp_window < 1:
             raise ConfigError(f"time_warp_window is {time_warp_window}; a number of frames, 1 or more, is expected")
-        self.freq_blocks = 1  # equal parts of a row that are masked alike
         self.time_warp_window = time_warp_window if apply_time_warp else 0
         self.time_warp_mode = time_warp_mode
         self.num_freq_mask = num_freq_mask if apply_freq_mask else 0
@@ -53,6 +57,9 @@ class SpecAug:
             self.time_widths = _range("time_mask_width_range", time_mask_width_range)
         elif apply_time_mask:
             self.time_ratios = _range("time_mask_width_ratio_range", time_mask_width_ratio_range)
+        if lfr_rate < 0:
+            raise ConfigError(f"lfr_rate is {lfr_rate}; one less than the frames in a row is expected, 6 for lfr_m 7")
+        self.freq_blocks = lfr_rate + 1  # equal parts of a row that are masked alike
 
     def __call__(self, feats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A changed copy of [T, D]."""
@@ -73,45 +80,6 @@ class SpecAug:
             for begin, end in _spans(widths, self.num_time_mask, num_frames, rng):
                 feats[begin:end] = 0
         return feats
-
-
-@tables.register("specaug_classes", "SpecAugLFR")
-class SpecAugLFR:
-    """SpecAug for stacked frames: a frequency mask covers the same mels in all `lfr_rate + 1` frames of a row."""
-
-    def __init__(
-        self,
-        apply_time_warp: bool = True,
-        time_warp_window: int = 5,
-        time_warp_mode: str = "bicubic",
-        apply_freq_mask: bool = True,
-        freq_mask_width_range: int | Sequence[int] = (0, 20),
-        num_freq_mask: int = 2,
-        lfr_rate: int = 0,
-        apply_time_mask: bool = True,
-        time_mask_width_range: int | Sequence[int] | None = None,
-        time_mask_width_ratio_range: float | Sequence[float] | None = None,
-        num_time_mask: int = 2,
-    ):
-        self._augment = SpecAug(
-            apply_time_warp,
-            time_warp_window,
-            time_warp_mode,
-            apply_freq_mask,
-            freq_mask_width_range,
-            num_freq_mask,
-            apply_time_mask,
-            time_mask_width_range,
-            time_mask_width_ratio_range,
-            num_time_mask,
-        )
-        if lfr_rate < 0:
-            raise ConfigError(f"lfr_rate is {lfr_rate}; one less than the frames in a row is expected, 6 for lfr_m 7")
-        self._augment.freq_blocks = lfr_rate + 1
-
-    def __call__(self, feats: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A changed copy of [T, D]."""
-        return self._augment(feats, rng)
 
 
 def time_warp(feats: np.ndarray, window: int, mode: str, rng: np.random.Generator) -> np.ndarray:
