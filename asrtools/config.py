@@ -41,7 +41,6 @@ DOCUMENTED_NAMES = {
     "input": "DATA",
     "batch_size_s": "batch_seconds",
     "model_revision": "revision",
-    "quantize": "quantize",
     "jsonl_file_out": "output",
     "train_data_set_list": "DATA",
 }
