@@ -1,14 +1,10 @@
-import importlib.util
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-import pytest
 
-
-@pytest.mark.skipif(importlib.util.find_spec("setuptools") is None, reason="setuptools is not there to build with")
 def test_the_wheel_holds_every_module_and_every_command(root: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     ignored = shutil.ignore_patterns(".*", "egs", "tests", "build", "*.egg-info", "__pycache__")

@@ -142,7 +142,6 @@ def check(root: Path, folder: Path, case: dict) -> None:
         assert left >= {key for key, _ in case["wav.scp"]}
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not there")
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(directories())
 def test_nothing_is_lost_without_being_named(root: Path, case: dict) -> None:

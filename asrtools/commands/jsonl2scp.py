@@ -51,7 +51,6 @@ def jsonl2scp(
             directory = Path(wanted[0])
             if directory.exists() and not directory.is_dir():
                 raise click.UsageError(f"{directory} is a file; a DATA_DIR or TYPE=FILE is wanted")
-            directory.mkdir(parents=True, exist_ok=True)
             outputs = {kind: directory / name for kind, name in FILE_NAMES.items()}
         else:
             outputs = dict(_parse(name) for name in wanted)
@@ -68,6 +67,8 @@ def jsonl2scp(
                 tally.add("ok")
             except DataError as error:
                 tally.fail(utterance.key, str(error))
+    if not tally.counts["ok"]:
+        complain("jsonl2scp", "no line could be used, so nothing was written")
     if splitter.unheld:
         fields = ", ".join(f"{name} (of {count})" for name, count in splitter.unheld.items())
         complain("jsonl2scp", f"no file holds these fields of the lines: {fields}")

@@ -71,7 +71,7 @@ def scp2jsonl(
                 without_target.add(key)
     sources = [utterance for utterance in sources if utterance.key not in without_target]
     unknown = []
-    with atomic_write(output) if output else contextlib.nullcontext(sys.stdout) as out:
+    with atomic_write(output, may_be_empty=False) if output else contextlib.nullcontext(sys.stdout) as out:
         lines = training_list.with_lengths(training_list.join(sources, columns), nj)
         for utterance in progress(lines, "scp2jsonl", len(sources)):
             if utterance.status == "error":
@@ -81,6 +81,8 @@ def scp2jsonl(
                 unknown.append(utterance.key)
             out.write(to_line(utterance) + "\n")
             tally.add("ok")
+    if output and not tally.counts["ok"]:
+        complain("scp2jsonl", f"no input gave a line, so nothing was written to {output}")
     if unknown:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         complain("scp2jsonl", f"no source_len in {', '.join(unknown[:3])}{more}, whose URLs could not be had")

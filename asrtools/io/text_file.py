@@ -209,12 +209,16 @@ def raise_if_disk(path: StrPath, error: OSError) -> None:
 
 
 @contextlib.contextmanager
-def atomic_write(path: StrPath, mode: str = "w", encoding: str = "utf-8") -> Iterator[IO]:
-    """A file that appears under its name when the block ends well, and not at all otherwise."""
+def atomic_write(path: StrPath, mode: str = "w", encoding: str = "utf-8", may_be_empty: bool = True) -> Iterator[IO]:
+    """A file that appears under its name when the block ends well, and not at all otherwise.
+
+    Without `may_be_empty`, nor when nothing was written: a file of before then stays.
+    """
     staged = StagedFile(path, mode, encoding)
     try:
         yield staged.stream
-        staged.commit()
+        if may_be_empty or staged.stream.tell():
+            staged.commit()
     except OSError as error:
         raise_if_disk(path, error)
         raise

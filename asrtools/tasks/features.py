@@ -16,7 +16,7 @@ from asrtools.features.cmvn import CmvnStats
 from asrtools.io.ark import holds_features, read_matrix
 from asrtools.io.audio import load
 from asrtools.io.feature_writer import Entry, FeatureWriter, MatrixFormat, size_of
-from asrtools.io.text_file import atomic_write, write_failure
+from asrtools.io.text_file import atomic_write, raise_if_disk
 from asrtools.record import Utterance
 from asrtools.tasks.ordered_map import ordered_map
 
@@ -153,7 +153,8 @@ class _Spooler:
                         entries.append(entry)
                         out.writelines(encoded)
         except OSError as error:
-            raise write_failure(self.folder, error) from error
+            raise_if_disk(self.folder, error)
+            raise
         return done, entries, path
 
 

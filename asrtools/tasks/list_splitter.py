@@ -8,7 +8,7 @@ from typing import Any
 from asrtools.errors import DataError
 from asrtools.io import segments
 from asrtools.io.scp import check_key, to_line
-from asrtools.io.text_file import StagedFile
+from asrtools.io.text_file import StagedFile, raise_if_disk
 from asrtools.record import Utterance
 
 # Record fields that a file of a data directory never holds; *_len are computed.
@@ -16,7 +16,8 @@ WITHOUT_FILE = ("text", "tokens", "sentences", "tags", "nbest", "status", "error
 
 
 class ListSplitter:
-    """Writes lines to files of `key value` lines, which get their names together when the block ends well.
+    """Writes lines to files of `key value` lines, which get their names together when the block ends well and at least
+    one line was written; files of before stay otherwise.
 
     With a `directory`, speakers go to utt2spk; and where any line is a span or a channel of its recording, all lines go
     to segments and wav.scp holds the recordings. `unheld` counts, by name, the fields that went nowhere.
@@ -39,14 +40,14 @@ class ListSplitter:
         self._has_segments = False
 
     def __enter__(self) -> "ListSplitter":
-        for kind in self.required:
-            self._file(self.outputs[kind])
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         try:
             if kind is None:
                 self._commit()
+            elif isinstance(error, OSError):  # of a write, which is no single line's trouble
+                raise_if_disk(self.directory or ", ".join(map(str, self._files)), error)
         finally:
             for file in self._files.values():
                 file.discard()
@@ -69,9 +70,9 @@ class ListSplitter:
         if self.directory is not None and values["source"] is not None:
             self._write_segment(utterance, is_part)
         for kind, line in lines.items():
-            self._file(self.outputs[kind]).stream.write(line)
+            self._write(self.outputs[kind], line)
         if self.directory is not None and utterance.speaker:
-            self._file(self.directory / "utt2spk").stream.write(to_line(key, utterance.speaker))
+            self._write(self.directory / "utt2spk", to_line(key, utterance.speaker))
         self._count_unheld(utterance)
 
     def _write_segment(self, utterance: Utterance, is_part: bool) -> None:
@@ -84,7 +85,7 @@ class ListSplitter:
         self._has_segments |= is_part
         span = utterance.start_ms, utterance.end_ms, utterance.channel
         line = segments.to_line(segments.Segment(key, recording, *span))
-        self._file(self.directory / "segments").stream.write(line + "\n")
+        self._write(self.directory / "segments", line + "\n")
 
     def _count_unheld(self, utterance: Utterance) -> None:
         names = [name for name in WITHOUT_FILE if getattr(utterance, name)]
@@ -95,10 +96,12 @@ class ListSplitter:
             names.append("speaker")
         self.unheld.update(names)
 
-    def _file(self, path: Path) -> StagedFile:
+    def _write(self, path: Path, line: str) -> None:
         if path not in self._files:
+            if self.directory is not None:
+                self.directory.mkdir(parents=True, exist_ok=True)
             self._files[path] = StagedFile(path, "w")
-        return self._files[path]
+        self._files[path].stream.write(line)
 
     def _commit(self) -> None:
         if self.directory is not None:
@@ -106,7 +109,7 @@ class ListSplitter:
             if self._has_segments:  # wav.scp holds the recordings then
                 self._files.pop(wav_scp).discard()
                 for recording, source in self._recordings.items():
-                    self._file(wav_scp).stream.write(to_line(recording, source))
+                    self._write(wav_scp, to_line(recording, source))
             elif listing in self._files:
                 self._files.pop(listing).discard()
         for file in self._files.values():

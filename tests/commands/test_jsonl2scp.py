@@ -127,6 +127,17 @@ def test_outputs_that_would_overwrite_are_refused(run, jsonl: Path, arguments: l
     assert jsonl.read_bytes() == before
 
 
+def test_a_list_of_which_no_line_can_be_used_leaves_the_files_of_before(run, jsonl: Path, tmp_path: Path) -> None:
+    assert run("jsonl2scp", "train.jsonl", "data").returncode == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+    (tmp_path / "bad.jsonl").write_text('{"key": "a"}\nnot json\n')
+    for out in ("data", "new"):
+        done = run("jsonl2scp", "bad.jsonl", out)
+        assert done.returncode == 1 and "nothing was written" in done.stderr
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()} == before
+    assert not (tmp_path / "new").exists()
+
+
 def test_fields_that_no_file_holds_are_named(run, tmp_path: Path) -> None:
     row = {"key": "a", "source": "a.wav", "target": "x", "accent": "south", "text": "y", "speaker": "s"}
     (tmp_path / "list.jsonl").write_text(json.dumps(row) + "\n")

@@ -134,6 +134,16 @@ def test_a_text_line_that_cannot_be_read_costs_its_utterance_only(run, data: Pat
     assert [row["key"] for row in rows(done.stdout)] == ["utt-a", "utt-c"]
 
 
+def test_inputs_of_which_none_gives_a_line_leave_the_list_of_before(run, data: Path, tmp_path: Path) -> None:
+    assert run("scp2jsonl", "data", "--output", "out.jsonl").returncode == 0
+    before = (tmp_path / "out.jsonl").read_bytes()
+    (tmp_path / "bad.scp").write_text("utt-a none.wav\n")
+    done = run("scp2jsonl", "bad.scp", "--output", "out.jsonl")
+    assert done.returncode == 1 and "nothing was written to out.jsonl" in done.stderr
+    assert (tmp_path / "out.jsonl").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
 def test_segments_are_checked_against_their_recording(run, data: Path) -> None:
     (data / "wav.scp").write_text("rec-a a.wav\nrec-b none.wav\n")
     (data / "segments").write_text("utt-a rec-a 0 1.3\nutt-b rec-b 0 1\nutt-c rec-a 0.5 3\n")
