@@ -5,16 +5,39 @@ import inspect
 import math
 import typing
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from asrtools import config as configuration
 from asrtools.config import Config
-from asrtools.errors import ConfigError
+from asrtools.errors import ConfigError, ModelError
 from asrtools.register import tables
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Keys of published configs that have no meaning for our component of that section.
 WITHOUT_MEANING = {
     "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
+    "model_conf": {"use_1st_decoder_loss", "seaco_length_normal", "predictor_weight2", "ctc_weight2"},
+    "predictor_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
+}
+
+# Parts of a network by the name that a model's keyword and the config's key have, and the table they are looked up in.
+# A part's own keywords stand in `<name>_conf`.
+PARTS = {
+    "encoder": "encoder_classes",
+    "encoder2": "encoder_classes",
+    "bias_encoder": "encoder_classes",
+    "decoder": "decoder_classes",
+    "decoder2": "decoder_classes",
+    "seaco_decoder": "decoder_classes",
+    "predictor": "predictor_classes",
+    "predictor2": "predictor_classes",
+    "joint_network": "joint_network_classes",
+    "stride_conv": "stride_conv_classes",
+    "normalize": "normalize_classes",
 }
 
 FRONTEND_KEYS = ("frontend", "frontend_conf")
@@ -37,6 +60,10 @@ SECTIONS = (
     "scheduler_conf",
     "joint_network_conf",
     "stride_conv_conf",
+    "encoder2_conf",
+    "decoder2_conf",
+    "seaco_decoder_conf",
+    "predictor2_conf",
     "vad_kwargs",
     "punc_kwargs",
     "spk_kwargs",
@@ -135,3 +162,124 @@ def route(overrides: Mapping[str, Any], components: Mapping[str, type]) -> dict[
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean ++{near[0]}?" if near else ""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """What a model directory holds, ready for use."""
+
+    directory: Path
+    config: Config
+    network: "nn.Module"
+    frontend: Any  # None where the model takes text
+    tokenizer: Any  # None where it gives no text
+
+    @property
+    def name(self) -> str:
+        """The registered name of its class."""
+        return str(self.config.values["model"])
+
+
+def load_model(
+    directory: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    allow_partial: bool = False,
+    device: str = "cpu",
+) -> LoadedModel:
+    """A model directory's network with its parameters, in evaluation mode, its frontend and its tokenizer.
+
+    `checkpoint` is a file to take the parameters from in place of the directory's own.
+    """
+    from asrtools.checkpoint import build_empty, load_parameters
+
+    config = configuration.load(directory, overrides)
+    frontend, tokenizer = build_input(config), build_tokenizer(config)
+    network = build_empty(lambda: build_network(config, *sizes_of(config, frontend, tokenizer)))
+    load_parameters(network, checkpoint or _parameter_file(config), allow_partial)
+    if device != "cpu":
+        network.to(device)
+    return LoadedModel(Path(directory), config, network, frontend, tokenizer)
+
+
+def _parameter_file(config: Config) -> Path:
+    file = config.values.get("init_param")
+    if isinstance(file, str | Path):
+        return Path(file)
+    missing = config.missing.get("init_param")
+    where = missing or (config.directory or Path()) / "model.pt"
+    raise ModelError(
+        f"{where}: is not there, so the model has no parameters; fetch it, or name a file with --checkpoint"
+    )
+
+
+def build_input(config: Config) -> Any:
+    """The frontend of a model, or None where its config names none (punctuation)."""
+    return build_frontend(config) if config.values.get("frontend") else None
+
+
+def build_tokenizer(config: Config) -> Any:
+    """The tokenizer of a model, or None where its config names none (voice activity, speakers)."""
+    name = config.values.get("tokenizer")
+    if not name:
+        return None
+    cls = tables.tokenizer_classes.find(str(name))
+    return cls(**keywords_for(cls, config, "tokenizer_conf"))
+
+
+def sizes_of(config: Config, frontend: Any, tokenizer: Any) -> tuple[int | None, int | None]:
+    """input_size and vocab_size: what frontend and tokenizer say, else the config."""
+    input_size = frontend.output_size() if frontend is not None else config.values.get("input_size")
+    vocab_size = tokenizer.get_vocab_size() if tokenizer is not None else config.values.get("vocab_size")
+    return input_size, vocab_size
+
+
+def build_network(config: Config, input_size: int | None = None, vocab_size: int | None = None) -> "nn.Module":
+    """The network that a configuration names, with parameters yet to be filled.
+
+    A model's class says by its keywords which parts it wants (`encoder`, `decoder`, ...: built from `encoder` and
+    `encoder_conf`), which sizes (`input_size`, `vocab_size`) and which other sections as they are (`ctc_conf`).
+    """
+    name = config.values.get("model")
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"{config.directory}: its config names no model; a registered name is wanted, such as Paraformer"
+        )
+    cls = tables.model_classes.find(name)
+    known = parameters_of(cls)
+    if known is None:  # a model from outside takes the whole configuration, as the documents say
+        sizes = {"input_size": input_size, "vocab_size": vocab_size}
+        return cls(**{**config.values, **config.section("model_conf"), **sizes})
+    sizes = {"input_size": input_size, "vocab_size": vocab_size}
+    keywords = dict(keywords_for(cls, config, "model_conf"))
+    for part in known:
+        if part in PARTS:
+            keywords[part] = _part(config, part, sizes)
+            if part == "encoder" and keywords[part] is not None and hasattr(keywords[part], "output_size"):
+                sizes["encoder_output_size"] = keywords[part].output_size()
+        elif part in SECTIONS and part not in keywords:
+            keywords[part] = config.section(part)
+        elif part in sizes:
+            keywords[part] = _size(config, part, sizes)
+    return cls(**keywords)
+
+
+def _part(config: Config, part: str, sizes: Mapping[str, int | None]) -> Any:
+    name = config.values.get(part)
+    if not name:
+        return None
+    if not isinstance(name, str):
+        raise ConfigError(f"{config.origin(part)}: {part} is {name!r}; a registered name is wanted")
+    cls = getattr(tables, PARTS[part]).find(name)
+    keywords = keywords_for(cls, config, f"{part}_conf")
+    for size in parameters_of(cls) or ():
+        if size in sizes:
+            keywords[size] = _size(config, size, sizes)
+    return cls(**keywords)
+
+
+def _size(config: Config, name: str, sizes: Mapping[str, int | None]) -> int:
+    size = sizes[name]
+    if not isinstance(size, int):
+        raise ConfigError(f"{config.directory}: {name} is not known; its config should name a frontend and a tokenizer")
+    return size

@@ -13,6 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from asrtools.errors import ConfigError
 
 BUILT_IN: dict[str, dict[str, str]] = {
+    "model_classes": {},
+    "encoder_classes": {},
+    "decoder_classes": {},
+    "predictor_classes": {},
+    "joint_network_classes": {},
+    "tokenizer_classes": {
+        "CharTokenizer": "asrtools.text.char_tokenizer",
+    },
     "frontend_classes": {
         "WavFrontend": "asrtools.features.frontend",
         "wav_frontend": "asrtools.features.frontend",

@@ -60,8 +60,14 @@ def module_of(path: Path) -> str:
 
 
 def imports_of(path: Path, tree: ast.AST) -> list[tuple[str, int]]:
-    """Every imported module by absolute name, wherever in the file the import stands."""
+    """Every imported module by absolute name, wherever in the file the import stands; torch for type checkers apart."""
     found: list[tuple[str, int]] = []
+    for_types = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [(alias.name, node.lineno) for alias in node.names]
@@ -71,7 +77,7 @@ def imports_of(path: Path, tree: ast.AST) -> list[tuple[str, int]]:
             if node.module == "asrtools":
                 names = [alias.name for alias in node.names if alias.name != "__version__"]
                 found += [(f"asrtools.{name}", node.lineno) for name in names]
-    return found
+    return [(name, line) for name, line in found if line not in for_types or name.split(".")[0] != "torch"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)

@@ -1,0 +1,106 @@
+"""What a network of each kind does for the loops over it, and what it gives: exactly one result for every input.
+
+Tensors go in, numbers and numpy arrays come out, so that a network run elsewhere (onnxruntime) can stand behind the
+same protocol. Nothing here imports torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """What may differ from call to call; a family ignores what has no meaning for it."""
+
+    nbest: int = 1
+    beam_size: int = 0  # 0: greedy where a family has that
+    ctc_weight: float = 0.0  # of the joint CTC / attention search
+    lm_weight: float = 0.0
+    lm_file: str | None = None
+    max_len_ratio: float = 0.0
+    min_len_ratio: float = 0.0
+    penalty: float = 0.0
+    hotwords: tuple[tuple[int, ...], ...] = ()  # token ids
+    language: str = "auto"
+    use_itn: bool = False
+    ban_emo_unk: bool = False
+    timestamps: bool = True  # whether to keep what token times are computed from
+
+
+@dataclass(frozen=True, eq=False)
+class Firing:
+    """How a CIF predictor laid its tokens over the frames."""
+
+    weights: np.ndarray  # float32 [T], the mass of each frame
+    peaks: np.ndarray  # float32 [T], the mass gathered so far; at or above the threshold a token fires
+    frame_ms: float  # from one entry to the next
+
+
+@dataclass(frozen=True, eq=False)
+class Emission:
+    """CTC log-probabilities of what an alignment of one text needs."""
+
+    log_probs: np.ndarray  # float32 [T, 1 + U]: of blank, then of each token of the text in turn
+    frame_ms: float
+    offset_ms: float = 0.0  # added to every time
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One hypothesis for one utterance."""
+
+    ids: tuple[int, ...] = ()
+    score: float = 0.0
+    log_probs: tuple[float, ...] = ()  # of each token, where the family knows it
+    timing: Firing | Emission | None = None
+    tags: tuple[int, ...] = ()  # ids that are about the utterance, not of its text (SenseVoice)
+
+
+@runtime_checkable
+class Recognizer(Protocol):
+    """Features to hypotheses."""
+
+    def recognize(
+        self, feats: "Tensor", feats_lens: "Tensor", options: DecodeOptions
+    ) -> list[tuple[Decoded, ...]]:  # feats [B, T, D], feats_lens [B]; best first, at least one for each row
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Features to the probability that a frame is silence."""
+
+    def silence(self, feats: "Tensor", state: object | None = None) -> "tuple[np.ndarray, object]":
+        """feats [B, T, D], the state a call before gave (None: a new stream) to float32 [B, T] and the next state."""
+        ...
+
+
+@runtime_checkable
+class Punctuator(Protocol):
+    """Token ids to the class of the mark after each."""
+
+    def punctuate(self, ids: Sequence[Sequence[int]], vad_masks: Sequence[int] | None = None) -> list[np.ndarray]:
+        """Windows of ids to int64 [N] of marks, one array a window."""
+        ...
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """Features and the number of their tokens to when each fires."""
+
+    def align(self, feats: "Tensor", feats_lens: "Tensor", num_tokens: Sequence[int]) -> list[Firing]: ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Features of stretches of speech to one vector each."""
+
+    def embed(self, feats: "Tensor", feats_lens: "Tensor") -> np.ndarray:
+        """feats [B, T, D], feats_lens [B] to float32 [B, E]."""
+        ...
