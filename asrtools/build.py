@@ -22,6 +22,22 @@ WITHOUT_MEANING = {
     "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
     "model_conf": {"use_1st_decoder_loss", "seaco_length_normal", "predictor_weight2", "ctc_weight2"},
     "predictor_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
+    "encoder_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf", "input_size"},
+    "decoder_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
+}
+
+# Keys of published sections that are taken with this value only, as every published config has it.
+ONLY_AS = {
+    "encoder_conf": {
+        "concat_after": False,
+        "positionwise_layer_type": "linear",
+        "positionwise_conv_kernel_size": 1,
+        "padding_idx": -1,
+        "interctc_layer_idx": [],
+        "interctc_use_conditioning": False,
+        "lora_list": None,
+    },
+    "decoder_conf": {"concat_after": False, "lora_list": None},
 }
 
 # Parts of a network by the name that a model's keyword and the config's key have, and the table they are looked up in.
@@ -104,6 +120,12 @@ def keywords_for(cls: type, config: Config, section: str, without: Collection[st
             continue
         if known is None or key in known:
             keywords[key] = _checked(cls, key, value, f"{config.origin(f'{section}.{key}')}: {section}.{key}")
+        elif key in ONLY_AS.get(section, ()):
+            if value != ONLY_AS[section][key]:
+                where = config.origin(f"{section}.{key}")
+                raise ConfigError(
+                    f"{where}: {section}.{key} is {value!r}; only {ONLY_AS[section][key]!r} is built here"
+                )
         elif key not in WITHOUT_MEANING.get(section, ()):
             where = config.origin(f"{section}.{key}")
             near = difflib.get_close_matches(key, known, n=1)

@@ -14,9 +14,17 @@ from asrtools.errors import ConfigError
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "model_classes": {},
-    "encoder_classes": {},
-    "decoder_classes": {},
-    "predictor_classes": {},
+    "encoder_classes": {
+        "SANMEncoder": "asrtools.layers.sanm_encoder",
+        "SANMEncoderChunkOpt": "asrtools.layers.sanm_encoder",
+    },
+    "decoder_classes": {
+        "ParaformerSANMDecoder": "asrtools.layers.sanm_decoder",
+    },
+    "predictor_classes": {
+        "CifPredictor": "asrtools.layers.cif",
+        "CifPredictorV2": "asrtools.layers.cif",
+    },
     "joint_network_classes": {},
     "tokenizer_classes": {
         "CharTokenizer": "asrtools.text.char_tokenizer",

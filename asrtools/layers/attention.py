@@ -1,0 +1,19 @@
+"""Scaled dot-product attention over heads, the part that all attention blocks share."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """[B, T, H * D] to [B, H, T, D], a view."""
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """[B, H, T, D] to [B, T, H * D]."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float = 0.0) -> Tensor:
+    """[B, H, T, D] by [B, H, S, D]; `mask` is bool, True where a key may be seen, and fits [B, H, T, S]."""
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)

@@ -1,0 +1,33 @@
+"""Position-wise feed-forward blocks."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from asrtools.layers.norm import LayerNorm
+
+
+class PositionwiseFeedForward(nn.Module):
+    """w_2(relu(w_1(x))), of encoders."""
+
+    def __init__(self, size: int, hidden_size: int, dropout_rate: float):
+        super().__init__()
+        self.w_1 = nn.Linear(size, hidden_size)
+        self.w_2 = nn.Linear(hidden_size, size)
+        self.dropout = nn.Dropout(dropout_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.w_2(self.dropout(F.relu(self.w_1(x), inplace=not self.training)))
+
+
+class NormedFeedForward(nn.Module):
+    """w_2(norm(relu(w_1(x)))) without a bias in w_2, of the Paraformer decoder."""
+
+    def __init__(self, size: int, hidden_size: int, dropout_rate: float):
+        super().__init__()
+        self.w_1 = nn.Linear(size, hidden_size)
+        self.w_2 = nn.Linear(hidden_size, size, bias=False)
+        self.dropout = nn.Dropout(dropout_rate)
+        self.norm = LayerNorm(hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.w_2(self.norm(self.dropout(F.relu(self.w_1(x), inplace=not self.training))))

@@ -1,0 +1,124 @@
+"""SAN-M: self-attention with a memory, a depthwise convolution over the values (Gao et al. 2020, arXiv 2006.01713)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from asrtools.layers.attention import attend, join_heads, split_heads
+from asrtools.layers.feed_forward import PositionwiseFeedForward
+from asrtools.layers.fsmn import memory_pads, remember
+from asrtools.layers.norm import LayerNorm
+
+
+@dataclass(frozen=True, eq=False)
+class LookBack:
+    """Keys and values of the frames before a chunk, of one layer."""
+
+    keys: Tensor  # [B, H, S, D]
+    values: Tensor
+
+    def extend(self, keys: Tensor, values: Tensor) -> "LookBack":
+        return LookBack(torch.cat([self.keys, keys], 2), torch.cat([self.values, values], 2))
+
+    def last(self, num_frames: int) -> "LookBack":
+        begin = max(0, self.keys.shape[2] - num_frames)
+        return replace(self, keys=self.keys[:, :, begin:], values=self.values[:, :, begin:])
+
+
+class SanmAttention(nn.Module):
+    """[B, T, in_size] to [B, T, size]; parameters linear_q_k_v, linear_out, fsmn_block."""
+
+    def __init__(self, num_heads: int, in_size: int, size: int, dropout_rate: float, kernel_size: int, shift: int = 0):
+        super().__init__()
+        self.num_heads = num_heads
+        self.size = size
+        self.linear_out = nn.Linear(size, size)
+        self.linear_q_k_v = nn.Linear(in_size, 3 * size)
+        self.fsmn_block = nn.Conv1d(size, size, kernel_size, groups=size, bias=False)
+        self.pads = memory_pads(kernel_size, shift)
+        self.dropout = nn.Dropout(dropout_rate)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, attention_mask: Tensor | None = None) -> Tensor:
+        """`mask` bool [B, T], True where there is a frame; `attention_mask` what each may see, where that is less."""
+        query, key, value = self.linear_q_k_v(x).split(self.size, dim=-1)
+        memory = self._memory(value, mask)
+        heads = (split_heads(part, self.num_heads) for part in (query, key, value))
+        seen = None if mask is None else mask[:, None, None]
+        if attention_mask is not None:
+            seen = attention_mask if seen is None else seen & attention_mask
+        context = attend(*heads, seen, self.dropout.p if self.training else 0.0)
+        return (
+            self.linear_out(join_heads(context)).add_(memory)
+            if not self.training
+            else (self.linear_out(join_heads(context)) + memory)
+        )
+
+    def _memory(self, value: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is not None:
+            value = value * mask[..., None]
+        memory = self.dropout(remember(value, self.fsmn_block.weight, self.pads) + value)
+        return memory if mask is None else memory * mask[..., None]
+
+    def forward_chunk(
+        self, x: Tensor, past: LookBack | None, num_kept: int, num_ahead: int
+    ) -> tuple[Tensor, LookBack | None]:
+        """A chunk [B, T, in_size], of which the last `num_ahead` frames come again with the next one.
+
+        `num_kept` frames before it are seen by the next (0: none, -1: all).
+        """
+        query, key, value = self.linear_q_k_v(x).split(self.size, dim=-1)
+        memory = self._memory(value, None)
+        query, key, value = (split_heads(part, self.num_heads) for part in (query, key, value))
+        seen = LookBack(key, value)
+        if num_kept:
+            settled = key.shape[2] - num_ahead
+            own = LookBack(key[:, :, :settled], value[:, :, :settled])
+            if past is None:
+                past = own
+            else:
+                seen, past = past.extend(key, value), past.extend(own.keys, own.values)
+                past = past if num_kept < 0 else past.last(num_kept)
+        context = attend(query, seen.keys, seen.values, None)
+        return self.linear_out(join_heads(context)) + memory, past
+
+
+class SanmEncoderLayer(nn.Module):
+    """Attention and feed-forward, each with its norm before it; the first layer of a network changes the size."""
+
+    def __init__(
+        self,
+        in_size: int,
+        size: int,
+        self_attn: SanmAttention,
+        feed_forward: PositionwiseFeedForward,
+        dropout_rate: float,
+        normalize_before: bool = True,
+    ):
+        super().__init__()
+        self.self_attn = self_attn
+        self.feed_forward = feed_forward
+        self.norm1 = LayerNorm(in_size)
+        self.norm2 = LayerNorm(size)
+        self.dropout = nn.Dropout(dropout_rate)
+        self.keeps_size = in_size == size
+        self.normalize_before = normalize_before
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, attention_mask: Tensor | None = None) -> Tensor:
+        attended = self.self_attn(self.norm1(x) if self.normalize_before else x, mask, attention_mask)
+        return self._rest(x, attended)
+
+    def forward_chunk(
+        self, x: Tensor, past: LookBack | None, num_kept: int, num_ahead: int
+    ) -> tuple[Tensor, LookBack | None]:
+        before = self.norm1(x) if self.normalize_before else x
+        attended, past = self.self_attn.forward_chunk(before, past, num_kept, num_ahead)
+        return self._rest(x, attended), past
+
+    def _rest(self, x: Tensor, attended: Tensor) -> Tensor:
+        attended = self.dropout(attended)
+        x = x + attended if self.keeps_size else attended
+        if not self.normalize_before:
+            x = self.norm1(x)
+        x = x + self.dropout(self.feed_forward(self.norm2(x) if self.normalize_before else x))
+        return x if self.normalize_before else self.norm2(x)
