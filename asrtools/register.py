@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from asrtools.errors import ConfigError
 
 BUILT_IN: dict[str, dict[str, str]] = {
-    "model_classes": {},
+    "model_classes": {
+        "Paraformer": "asrtools.models.paraformer.model",
+        "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
+    },
     "encoder_classes": {
         "SANMEncoder": "asrtools.layers.sanm_encoder",
         "SANMEncoderChunkOpt": "asrtools.layers.sanm_encoder",
@@ -24,6 +27,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "predictor_classes": {
         "CifPredictor": "asrtools.layers.cif",
         "CifPredictorV2": "asrtools.layers.cif",
+        "CifPredictorV3": "asrtools.layers.cif_upsampled",
     },
     "joint_network_classes": {},
     "tokenizer_classes": {

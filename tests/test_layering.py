@@ -26,7 +26,13 @@ SIDEWAYS = {
 # The only arrows up: `register` resolves built-in names late, and `from asrtools import AutoModel` is documented.
 UPWARD = {("asrtools", "auto")}
 MODELS_MAY_NOT = {"io", "text", "features"}
-MODEL_PARENTS: set[tuple[str, str]] = set()  # (variant, parent): a published variant may import its parent
+MODEL_PARENTS = {  # (variant, parent): a published variant may import its parent
+    ("bicif_paraformer", "paraformer"),
+    ("contextual_paraformer", "paraformer"),
+    ("paraformer_streaming", "paraformer"),
+    ("seaco_paraformer", "bicif_paraformer"),
+    ("seaco_paraformer", "paraformer"),
+}
 
 TORCH_ROOMS = {"layers", "models", "train", "export", "checkpoint"}
 TORCH_FILES = {"features/torch_fbank.py", "features/torch_resample.py"}

@@ -35,11 +35,12 @@ class DecodeOptions:
 
 @dataclass(frozen=True, eq=False)
 class Firing:
-    """How a CIF predictor laid its tokens over the frames."""
+    """How a CIF predictor laid the tokens of one utterance over time."""
 
-    weights: np.ndarray  # float32 [T], the mass of each frame
-    peaks: np.ndarray  # float32 [T], the mass gathered so far; at or above the threshold a token fires
-    frame_ms: float  # from one entry to the next
+    weights: np.ndarray  # float32 [T], the mass of each entry
+    peaks: np.ndarray | None = None  # float32 [T], where known already: about 1 at an entry where a token is complete
+    upsample: int = 1  # entries for a frame of the encoder's output
+    subsample: int = 1  # frames of the input for one of the encoder's output
 
 
 @dataclass(frozen=True, eq=False)
