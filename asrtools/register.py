@@ -16,6 +16,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "model_classes": {
         "Paraformer": "asrtools.models.paraformer.model",
         "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
+        "ContextualParaformer": "asrtools.models.contextual_paraformer.model",
+        "SeacoParaformer": "asrtools.models.seaco_paraformer.model",
     },
     "encoder_classes": {
         "SANMEncoder": "asrtools.layers.sanm_encoder",
@@ -23,6 +25,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "decoder_classes": {
         "ParaformerSANMDecoder": "asrtools.layers.sanm_decoder",
+        "ContextualParaformerDecoder": "asrtools.models.contextual_paraformer.decoder",
     },
     "predictor_classes": {
         "CifPredictor": "asrtools.layers.cif",

@@ -147,6 +147,36 @@ class SanmDecoderLayer(nn.Module):
         return x, before, past
 
 
+@dataclass(frozen=True)
+class LayerMaker:
+    """The three kinds of layers of one decoder."""
+
+    size: int
+    num_heads: int
+    linear_units: int
+    kernel_size: int
+    dropout_rate: float
+    memory_dropout_rate: float
+    source_dropout_rate: float
+    normalize_before: bool
+
+    def with_source(self, shift: int) -> SanmDecoderLayer:
+        return self._make(
+            TokenMemory(self.size, self.memory_dropout_rate, self.kernel_size, shift),
+            SourceAttention(self.num_heads, self.size, self.source_dropout_rate),
+        )
+
+    def with_memory(self) -> SanmDecoderLayer:
+        return self._make(TokenMemory(self.size, self.memory_dropout_rate, self.kernel_size, 0), None)
+
+    def bare(self) -> SanmDecoderLayer:
+        return self._make(None, None)
+
+    def _make(self, memory: TokenMemory | None, attention: SourceAttention | None) -> SanmDecoderLayer:
+        feed_forward = NormedFeedForward(self.size, self.linear_units, self.dropout_rate)
+        return SanmDecoderLayer(self.size, memory, attention, feed_forward, self.dropout_rate, self.normalize_before)
+
+
 @tables.register("decoder_classes", "ParaformerSANMDecoder")
 class ParaformerSANMDecoder(nn.Module):
     """Token embeddings [B, N, D] and encoder output [B, T, D] to logits [B, N, vocab_size].
@@ -184,22 +214,20 @@ class ParaformerSANMDecoder(nn.Module):
         self.output_layer = nn.Linear(size, vocab_size) if use_output_layer else None
         shift = (kernel_size - 1) // 2 if sanm_shfit is None else sanm_shfit
 
-        def layer(has_memory: bool, has_source: bool) -> SanmDecoderLayer:
-            return SanmDecoderLayer(
-                size,
-                TokenMemory(size, self_attention_dropout_rate, kernel_size, shift if has_source else 0)
-                if has_memory
-                else None,
-                SourceAttention(attention_heads, size, src_attention_dropout_rate) if has_source else None,
-                NormedFeedForward(size, linear_units, dropout_rate),
-                dropout_rate,
-                normalize_before,
-            )
-
-        self.decoders = nn.ModuleList(layer(True, True) for _ in range(att_layer_num))
+        make = LayerMaker(
+            size,
+            attention_heads,
+            linear_units,
+            kernel_size,
+            dropout_rate,
+            self_attention_dropout_rate,
+            src_attention_dropout_rate,
+            normalize_before,
+        )
+        self.decoders = nn.ModuleList(make.with_source(shift) for _ in range(att_layer_num))
         rest = num_blocks - att_layer_num
-        self.decoders2 = nn.ModuleList(layer(True, False) for _ in range(rest)) if rest > 0 else None
-        self.decoders3 = nn.ModuleList([layer(False, False)])
+        self.decoders2 = nn.ModuleList(make.with_memory() for _ in range(rest)) if rest > 0 else None
+        self.decoders3 = nn.ModuleList([make.bare()])
 
     @property
     def layers(self) -> list[SanmDecoderLayer]:

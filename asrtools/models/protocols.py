@@ -26,7 +26,9 @@ class DecodeOptions:
     max_len_ratio: float = 0.0
     min_len_ratio: float = 0.0
     penalty: float = 0.0
-    hotwords: tuple[tuple[int, ...], ...] = ()  # token ids
+    hotwords: tuple[tuple[int, ...], ...] = ()  # token ids of each, the one that stands for none last; (): none given
+    num_hotwords: int = 50  # SeACo listens to so many of them at once, chosen for each utterance
+    hotword_weight: float = 1.0
     language: str = "auto"
     use_itn: bool = False
     ban_emo_unk: bool = False

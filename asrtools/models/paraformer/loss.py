@@ -86,13 +86,22 @@ class ParaformerLoss:
         return loss, loss_pre, accuracy(predicted, text, self.ignore_id)
 
     def sample(
-        self, encoded: Tensor, lens: Tensor, text: Tensor, text_lens: Tensor, embedded: Tensor
+        self,
+        encoded: Tensor,
+        lens: Tensor,
+        text: Tensor,
+        text_lens: Tensor,
+        embedded: Tensor,
+        context: tuple[Tensor, ...] = (),
     ) -> tuple[Tensor, Tensor]:
-        """Some embeddings replaced by those of the right tokens, the more the worse a first pass was; and that pass."""
+        """Some embeddings replaced by those of the right tokens, the more the worse a first pass was; and that pass.
+
+        `context` is what the decoder takes besides.
+        """
         is_token = frame_mask(text_lens, text.shape[1])
         right = self.embed_tokens(text * is_token)
         with torch.no_grad():
-            logits = self.decoder(encoded, lens, embedded, text_lens)
+            logits = self.decoder(encoded, lens, embedded, text_lens, *context)
             num_wrong = ((logits.argmax(-1) != text) & is_token).sum(1)
             given = torch.zeros_like(is_token)
             for row, (length, wrong) in enumerate(zip(text_lens.tolist(), num_wrong, strict=True)):
