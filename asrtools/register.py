@@ -17,6 +17,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "Paraformer": "asrtools.models.paraformer.model",
         "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
         "ContextualParaformer": "asrtools.models.contextual_paraformer.model",
+        "ParaformerStreaming": "asrtools.models.paraformer_streaming.model",
         "SeacoParaformer": "asrtools.models.seaco_paraformer.model",
     },
     "encoder_classes": {

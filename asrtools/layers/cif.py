@@ -4,6 +4,8 @@ Token n is the mean of the frames over the stretch [n, n + 1) of their cumulated
 matrix of those overlaps, it is one sum for any batch, and no token is lost when the last sum comes out an ulp short.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,6 +34,14 @@ def fire_marks(weights: Tensor) -> Tensor:
     whole = sums.floor()
     fires = whole > F.pad(whole[:, :-1], (1, 0))
     return fires.float() + sums - whole
+
+
+@dataclass(eq=False)
+class CifState:
+    """The token of a stream that is not complete yet."""
+
+    weight: Tensor | None = None  # float32 [1, 1], what it has gathered
+    hidden: Tensor | None = None  # [1, 1, D], the mean of the frames it has gathered
 
 
 class Tail(nn.Module):
@@ -95,6 +105,28 @@ class CifWeights(nn.Module):
         num_tokens = weights.double().sum(1).floor().long()
         longest = int(num_tokens.max()) if not torch.jit.is_tracing() else num_tokens.max()
         return integrate(hidden, weights, longest), num_tokens, weights
+
+    def forward_chunk(self, hidden: Tensor, state: CifState, begin: int, end: int | None) -> Tensor:
+        """The tokens [1, N, D] that fire in one chunk [1, T, D] of a stream.
+
+        Only the frames from `begin` to before `end` count (None: to the end of the stream, so that its tail follows).
+        """
+        weights = self.weights(hidden)
+        steps = torch.arange(weights.shape[1], device=weights.device)
+        counts = steps >= begin if end is None else (steps >= begin) & (steps < end)
+        weights = weights * counts
+        if state.weight is not None:
+            hidden = torch.cat([state.hidden, hidden], 1)
+            weights = torch.cat([state.weight, weights], 1)
+        if end is None:
+            hidden, weights = self.tail(hidden, weights, torch.tensor([weights.shape[1]], device=weights.device))
+        total = weights.double().sum(1, keepdim=True)  # [1, 1]
+        num_tokens = int(total)
+        pieces = integrate(hidden, weights, num_tokens + 1)
+        rest = total - num_tokens
+        state.weight = rest.float()
+        state.hidden = pieces[:, -1:] / rest.clamp(min=1e-9).to(pieces.dtype)[..., None]
+        return pieces[:, :num_tokens]
 
     def to_length(self, hidden: Tensor, lens: Tensor, target_lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For training: weights scaled so that they make exactly the target's tokens.

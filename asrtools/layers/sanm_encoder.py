@@ -83,6 +83,7 @@ class SANMEncoder(nn.Module):
             raise ConfigError(f"encoder_conf.input_layer is {input_layer!r}; SANMEncoder knows pe, pe_online and null")
         if selfattention_layer_type != "sanm":
             raise ConfigError(f"encoder_conf.selfattention_layer_type is {selfattention_layer_type!r}; should be sanm")
+        self.input_size = input_size
         self.size = output_size
         self.embed = None if input_layer is None else SinusoidalPositionEncoder()
         shared = (

@@ -75,6 +75,30 @@ class Recognizer(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ChunkOptions:
+    """How a streaming recogniser cuts its input, in frames of the network."""
+
+    before: int = 0  # frames that are looked at again with the next chunk
+    size: int = 10  # frames of a chunk
+    ahead: int = 5  # frames that are looked at before they count
+    encoder_look_back: int = 0  # chunks that the encoder remembers; -1: all
+    decoder_look_back: int = 0  # chunks that the decoder remembers
+
+
+@runtime_checkable
+class StreamingRecognizer(Protocol):
+    """Features of a stream, chunk by chunk, to tokens as they are settled; what it remembers belongs to the caller."""
+
+    def start(self, options: ChunkOptions) -> object:
+        """The state of a new stream."""
+        ...
+
+    def advance(self, feats: "Tensor | None", state: object, is_final: bool) -> Decoded:
+        """The tokens of a chunk [t, D]; None: nothing new, the frames that wait are the last."""
+        ...
+
+
 @runtime_checkable
 class Segmenter(Protocol):
     """Features to the probability that a frame is silence."""
