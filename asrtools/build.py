@@ -22,7 +22,12 @@ WITHOUT_MEANING = {
     "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
     "model_conf": {"use_1st_decoder_loss", "seaco_length_normal", "predictor_weight2", "ctc_weight2"},
     "predictor_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
-    "encoder_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf", "input_size"},
+    "encoder_conf": {
+        "tf2torch_tensor_name_prefix_torch",
+        "tf2torch_tensor_name_prefix_tf",
+        "input_size",
+        "padding_idx",
+    },
     "decoder_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
 }
 
@@ -32,7 +37,6 @@ ONLY_AS = {
         "concat_after": False,
         "positionwise_layer_type": "linear",
         "positionwise_conv_kernel_size": 1,
-        "padding_idx": -1,
         "interctc_layer_idx": [],
         "interctc_use_conditioning": False,
         "lora_list": None,
@@ -295,7 +299,7 @@ def _part(config: Config, part: str, sizes: Mapping[str, int | None]) -> Any:
     cls = getattr(tables, PARTS[part]).find(name)
     keywords = keywords_for(cls, config, f"{part}_conf")
     for size in parameters_of(cls) or ():
-        if size in sizes:
+        if size in sizes and (sizes[size] is not None or size not in keywords):  # a text model's is in its section
             keywords[size] = _size(config, size, sizes)
     return cls(**keywords)
 

@@ -19,10 +19,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ContextualParaformer": "asrtools.models.contextual_paraformer.model",
         "ParaformerStreaming": "asrtools.models.paraformer_streaming.model",
         "SeacoParaformer": "asrtools.models.seaco_paraformer.model",
+        "CTTransformer": "asrtools.models.ct_transformer.model",
+        "CTTransformerStreaming": "asrtools.models.ct_transformer.streaming",
     },
     "encoder_classes": {
         "SANMEncoder": "asrtools.layers.sanm_encoder",
         "SANMEncoderChunkOpt": "asrtools.layers.sanm_encoder",
+        "SANMVadEncoder": "asrtools.layers.sanm_vad_encoder",
     },
     "decoder_classes": {
         "ParaformerSANMDecoder": "asrtools.layers.sanm_decoder",
