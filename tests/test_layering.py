@@ -17,7 +17,7 @@ FLOORS = (
     ("build",),
     ("tasks", "runtime"),
     ("train", "export"),
-    ("auto", "pipelines", "trainers"),
+    ("auto", "pipelines", "trainers", "utils"),
     ("commands",),
 )
 SIDEWAYS = {

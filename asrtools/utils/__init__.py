@@ -1,0 +1,1 @@
+"""Import paths that published documents name; what stands there is defined elsewhere in the suite."""
