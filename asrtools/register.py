@@ -21,11 +21,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "SeacoParaformer": "asrtools.models.seaco_paraformer.model",
         "CTTransformer": "asrtools.models.ct_transformer.model",
         "CTTransformerStreaming": "asrtools.models.ct_transformer.streaming",
+        "SenseVoiceSmall": "asrtools.models.sense_voice.model",
     },
     "encoder_classes": {
         "SANMEncoder": "asrtools.layers.sanm_encoder",
         "SANMEncoderChunkOpt": "asrtools.layers.sanm_encoder",
         "SANMVadEncoder": "asrtools.layers.sanm_vad_encoder",
+        "SenseVoiceEncoderSmall": "asrtools.models.sense_voice.encoder",
     },
     "decoder_classes": {
         "ParaformerSANMDecoder": "asrtools.layers.sanm_decoder",
@@ -39,6 +41,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "joint_network_classes": {},
     "tokenizer_classes": {
         "CharTokenizer": "asrtools.text.char_tokenizer",
+        "SentencepiecesTokenizer": "asrtools.text.sentencepiece_tokenizer",
     },
     "frontend_classes": {
         "WavFrontend": "asrtools.features.frontend",

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asrtools.errors import ConfigError
+from asrtools.layers.mask import frame_mask
 
 
 class CTC(nn.Module):
@@ -37,9 +38,17 @@ class CTC(nn.Module):
         """
         log_probs = self.ctc_lo(self.dropout(encoded)).float().log_softmax(-1).transpose(0, 1)  # [T, B, V]
         tokens = torch.cat([row[:count] for row, count in zip(text, text_lens.tolist(), strict=True)])
-        losses = F.ctc_loss(log_probs, tokens, lens.cpu(), text_lens.cpu(), reduction="none", zero_infinity=False)
+        losses = F.ctc_loss(
+            log_probs, tokens, lens.cpu(), text_lens.cpu(), reduction="none", zero_infinity=self.ignore_nan_grad
+        )
         if self.ignore_nan_grad:
-            losses = losses[torch.isfinite(losses)]
+            losses = losses[fits(lens, text, text_lens)]
         if not self.reduce:
             return losses
         return losses.sum() / max(1, len(losses))
+
+
+def fits(lens: Tensor, text: Tensor, text_lens: Tensor) -> Tensor:
+    """bool [B]: whether a text has a frame for every token and for the blank between two that are the same."""
+    repeats = (text[:, 1:] == text[:, :-1]) & frame_mask(text_lens - 1, text.shape[1] - 1)
+    return lens >= text_lens + repeats.sum(1)

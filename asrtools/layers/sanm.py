@@ -94,12 +94,13 @@ class SanmEncoderLayer(nn.Module):
         feed_forward: PositionwiseFeedForward,
         dropout_rate: float,
         normalize_before: bool = True,
+        eps: float = 1e-12,
     ):
         super().__init__()
         self.self_attn = self_attn
         self.feed_forward = feed_forward
-        self.norm1 = LayerNorm(in_size)
-        self.norm2 = LayerNorm(size)
+        self.norm1 = LayerNorm(in_size, eps)
+        self.norm2 = LayerNorm(size, eps)
         self.dropout = nn.Dropout(dropout_rate)
         self.keeps_size = in_size == size
         self.normalize_before = normalize_before

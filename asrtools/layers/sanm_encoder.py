@@ -33,6 +33,7 @@ def sanm_layers(
     kernel_size: int,
     shift: int,
     normalize_before: bool,
+    eps: float = 1e-12,
 ) -> list[SanmEncoderLayer]:
     return [
         SanmEncoderLayer(
@@ -42,6 +43,7 @@ def sanm_layers(
             PositionwiseFeedForward(size, linear_units, dropout_rate),
             dropout_rate,
             normalize_before,
+            eps,
         )
         for _ in range(num)
     ]

@@ -49,9 +49,9 @@ class Firing:
 class Emission:
     """CTC log-probabilities of what an alignment of one text needs."""
 
-    log_probs: np.ndarray  # float32 [T, 1 + U]: of blank, then of each token of the text in turn
-    frame_ms: float
-    offset_ms: float = 0.0  # added to every time
+    log_probs: np.ndarray  # float32 [T, 1 + U]: of blank (0 where that is the likeliest), of each token of the text
+    subsample: int = 1  # frames of the input for one of the encoder's output
+    shift: float = 0.0  # of every time, in frames of the encoder's output
 
 
 @dataclass(frozen=True, eq=False)

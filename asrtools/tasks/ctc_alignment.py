@@ -45,5 +45,5 @@ def forced_align(log_probs: np.ndarray, tokens: Sequence[int], blank: int = 0) -
     path = np.empty(num_frames, dtype=np.int64)
     for t in range(num_frames - 1, -1, -1):
         path[t] = state
-        state -= came_from[t, state]
+        state -= int(came_from[t, state])
     return states[path], np.take_along_axis(emission, path[:, None], axis=1)[:, 0]

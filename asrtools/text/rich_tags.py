@@ -1,7 +1,7 @@
 """The tags that SenseVoice writes round its text: `<|zh|><|NEUTRAL|><|Speech|><|woitn|>text`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from asrtools.text.surface import is_unspaced
 
@@ -57,6 +57,11 @@ def is_tag(token: str) -> bool:
     """Whether a token is one of the tags known here, and so no part of the text."""
     match = TAG.fullmatch(token)
     return match is not None and match[1] in KINDS
+
+
+def tag_ids(token_list: Sequence[str]) -> dict[str, int]:
+    """Where the tags stand in a vocabulary, by name."""
+    return {token[2:-2]: index for index, token in enumerate(token_list) if is_tag(token)}
 
 
 def rich_transcription_postprocess(text: str) -> str:

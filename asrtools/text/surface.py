@@ -14,6 +14,7 @@ Span = tuple[int, int]  # start and end in ms
 
 SILENT_TOKENS = ("<s>", "</s>", "<unk>", "<OOV>")  # never shown
 CONTINUES = "@@"  # a piece that goes on in the next token
+BEGINS = "\u2581"  # of sentencepiece: a word begins here
 SPACE = " "  # between words, while they are put together
 
 # Families whose string is the bare tokens one after another, `@@` and all.
@@ -61,6 +62,24 @@ def funasr_surface(tokens: Sequence[str], spans: Sequence[Span] | None = None) -
     return Surface(SPACE.join(words).strip(), words, tuple(times))
 
 
+def sentencepiece_surface(text: str, pieces: Sequence[str], spans: Sequence[Span]) -> Surface:
+    """`text` as the tokenizer decodes it, with the words that FunASR gives times to: a word of `▁` pieces ends at every
+    piece that is not of ASCII letters."""
+    words: list[str] = []
+    times: list[Span] = []
+    for piece, span in zip(pieces, spans, strict=False):
+        word = piece.removeprefix(BEGINS)
+        if not word:
+            continue
+        goes_on = words and not piece.startswith(BEGINS) and _is_ascii_word(words[-1]) and _is_ascii_word(word)
+        if goes_on:
+            words[-1], times[-1] = words[-1] + word, (times[-1][0], span[1])
+        else:
+            words.append(word)
+            times.append(span)
+    return Surface(text, tuple(words), tuple(times))
+
+
 def reading_text(words: Iterable[Token]) -> str:
     """The text for people: words with their marks, spaces where both neighbours are of a script that has them."""
     text = ""
@@ -87,6 +106,10 @@ def is_unspaced(character: str) -> bool:
 
 def is_ascii_letter(text: str) -> bool:
     return len(text) == 1 and text.isascii() and text.isalpha()
+
+
+def _is_ascii_word(text: str) -> bool:
+    return text.isascii() and text.isalpha()
 
 
 def _join_mixed(tokens: Sequence[str], spans: Sequence[Span] | None) -> tuple[list[str], list[Span]]:

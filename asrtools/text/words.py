@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from asrtools.record import Token
-from asrtools.text.surface import CONTINUES, SILENT_TOKENS, Span, is_ascii_letter, is_unspaced
+from asrtools.text.surface import BEGINS, CONTINUES, SILENT_TOKENS, Span, is_ascii_letter, is_unspaced
 
-BEGINS = "\u2581"  # of sentencepiece: a word begins here
 SPACE_TOKEN = "<space>"
 BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")  # of sentencepiece: one byte of a character that has no piece
 MARKS = ",.?!:;，。？！：；、…"
@@ -28,13 +27,15 @@ def words_of(
     tokens: Sequence[str],
     spans: Sequence[Span] | None = None,
     confidences: Sequence[float] | None = None,
+    are_sentencepieces: bool = False,
 ) -> tuple[Token, ...]:
     """The words of a text. A word begins with its first token, ends with its last and is as sure as the least of them.
 
     A token of several Chinese characters gives each an equal part of its time; marks become marks of the word before
-    them; single letters in a row are one abbreviation. What has no span (there are too few) has no time.
+    them; single letters in a row are one abbreviation, unless the tokens say themselves where words begin. What has no
+    span (there are too few) has no time.
     """
-    has_spaces = any(BEGINS in token or token == SPACE_TOKEN for token in tokens)
+    has_spaces = are_sentencepieces or any(BEGINS in token or token == SPACE_TOKEN for token in tokens)
     words: list[Token] = []
     is_inside = False  # a word that the next token may go on with
     for one in _characters(tokens, spans, confidences):

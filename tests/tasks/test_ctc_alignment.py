@@ -60,3 +60,9 @@ def test_torchaudio_finds_the_same_path() -> None:
     except RuntimeError as error:  # its compiled part is missing
         pytest.skip(f"torchaudio's forced_align does not run here: {error}".splitlines()[0])
     assert forced_align(log_probs, tokens)[0].tolist() == wanted[0].tolist()
+
+
+def test_long_texts_are_aligned_too() -> None:
+    tokens = [1 + n % 3 for n in range(300)]
+    path, _ = forced_align(random_log_probs(900, 4, 5), tokens)
+    assert collapsed(tuple(path.tolist())) == tokens
