@@ -13,6 +13,7 @@ from asrtools import config as configuration
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.register import tables
+from asrtools.text.rich_tags import tag_ids
 
 if TYPE_CHECKING:
     from torch import nn
@@ -223,9 +224,18 @@ def load_model(
     frontend, tokenizer = build_input(config), build_tokenizer(config)
     network = build_empty(lambda: build_network(config, *sizes_of(config, frontend, tokenizer)))
     load_parameters(network, checkpoint or _parameter_file(config), allow_partial)
+    tell_tags(network, tokenizer)
     if device != "cpu":
         network.to(device)
     return LoadedModel(Path(directory), config, network, frontend, tokenizer)
+
+
+def tell_tags(network: "nn.Module", tokenizer: Any) -> None:
+    """Let a network that knows tags by name (SenseVoice) know where they stand in this vocabulary."""
+    if tokenizer is not None and hasattr(network, "set_tag_ids"):
+        ids = tag_ids(tokenizer.token_list)
+        if ids:
+            network.set_tag_ids(ids)
 
 
 def _parameter_file(config: Config) -> Path:

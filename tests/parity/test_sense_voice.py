@@ -1,8 +1,8 @@
 """SenseVoiceSmall against the stored results of the oracle, and against itself in batches."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import soundfile
 import torch
 
 from asrtools.build import LoadedModel, load_model
+from asrtools.errors import ConfigError, DataError
 from asrtools.models.protocols import Decoded, DecodeOptions
 from asrtools.tasks.ctc_times import token_spans
 from asrtools.text.surface import sentencepiece_surface
@@ -160,13 +161,6 @@ def test_training_losses(oracle: Path, name: str) -> None:
     torch.set_num_threads(1)
     about = json.loads((oracle / name / "train.json").read_text())
     network = load_model(oracle / name).network
-    rows = {**{int(one): row for one, row in about["lid_int_dict"].items()}}
-    names = {3: "zh", 4: "en", 7: "yue", 11: "ja", 12: "ko", 13: "nospeech"}
-    itn = {14: "withitn", 15: "woitn"}
-    network.set_tag_ids(
-        {names[row]: one for one, row in rows.items()}
-        | {itn[row]: int(one) for one, row in about["textnorm_int_dict"].items()}
-    )
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -196,12 +190,34 @@ def test_a_banned_emotion_is_not_written_and_a_small_vocabulary_is_no_crash(stor
     network, feats = stored.model.network, stored.feats("aishell")
     lens = torch.tensor([len(feats)])
     ((plain,),) = network.recognize(feats[None], lens, DecodeOptions())
-    ((same,),) = network.recognize(feats[None], lens, replace(DecodeOptions(), ban_emo_unk=True))
-    assert same.tags == plain.tags  # the published id is not in this vocabulary
-    before = network.tag_ids
+    assert plain.tags[1] == network.tag_ids["NEUTRAL"]  # found in the vocabulary, which is not the published one
+    before = dict(network.tag_ids)
     try:
         network.set_tag_ids({"EMO_UNKNOWN": plain.tags[1]})
-        ((banned,),) = network.recognize(feats[None], lens, replace(DecodeOptions(), ban_emo_unk=True))
+        ((banned,),) = network.recognize(feats[None], lens, DecodeOptions(ban_emo_unk=True))
+        network.set_tag_ids({"EMO_UNKNOWN": 25009})  # as published
+        ((same,),) = network.recognize(feats[None], lens, DecodeOptions(ban_emo_unk=True))
     finally:
         network.set_tag_ids(before)
     assert plain.tags[1] not in (*banned.tags, *banned.ids)
+    assert same.tags == plain.tags
+
+
+def test_the_unknown_emotion_can_be_banned(stored: Stored) -> None:
+    index = stored.model.network.tag_ids["EMO_UNKNOWN"]
+    assert stored.model.tokenizer.ids2tokens([index]) == ["<|EMO_UNKNOWN|>"]
+    log_probs = torch.zeros(5, stored.model.network.vocab_size)
+    log_probs[1, index] = 1.0
+    assert index in stored.model.network.decoded(log_probs, None, False).tags
+    assert index not in stored.model.network.decoded(log_probs, index, False).tags
+
+
+@pytest.mark.parametrize("language", ["de", "<|zh|>"])
+def test_a_language_it_does_not_know_is_named(stored: Stored, language: str) -> None:
+    with pytest.raises(ConfigError, match=f"language is {re.escape(repr(language))}; SenseVoiceSmall knows auto, zh"):
+        stored.model.network.recognize(torch.zeros(1, 3, 560), torch.tensor([3]), DecodeOptions(language=language))
+
+
+def test_training_on_a_text_without_its_tags_is_a_named_error(stored: Stored) -> None:
+    with pytest.raises(DataError, match="its fourth id is 7; it should be that of <.withitn.> or"):
+        stored.model.network.told_itn(torch.tensor([7]))

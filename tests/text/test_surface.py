@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from asrtools.record import Token
-from asrtools.text.surface import auto_model_text, funasr_surface, reading_text, recog_text
+from asrtools.text.surface import (
+    auto_model_text,
+    funasr_surface,
+    reading_text,
+    recog_text,
+    sentencepiece_surface,
+)
 from asrtools.text.words import words_of
 
 # (directory, stage whose arg-max are the tokens, where the text stands in expected.json)
@@ -142,3 +148,11 @@ def test_for_reading_marks_follow_their_word() -> None:
         Token("好", mark="。"),
     )
     assert reading_text(words) == "你好，hello, world.好。"
+
+
+def test_words_of_sentencepieces_as_funasr_times_them() -> None:
+    pieces = ["▁", "▁py", "thon", "好", "3", "a", "b", "▁so"]
+    surface = sentencepiece_surface("python好3ab so", pieces, spans_of(8))
+    assert surface.text == "python好3ab so"
+    assert surface.words == ("python", "好", "3", "ab", "so")
+    assert surface.spans == ((100, 280), (300, 380), (400, 480), (500, 680), (700, 780))

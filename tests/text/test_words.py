@@ -61,3 +61,8 @@ def test_nothing_of_the_text_is_lost_and_times_never_run_backwards(tokens: list[
     assert times == sorted(times)
     assert all(one.text for one in found)
     assert reading_text(found).replace(" ", "").lower().replace("\ufffd", "") == "".join(plain).lower()
+
+
+def test_sentencepieces_without_a_beginning_go_on_with_the_word() -> None:
+    assert [one.text for one in words_of(["p", "y", "好"], are_sentencepieces=True)] == ["py", "好"]
+    assert [one.text for one in words_of(["p", "y", "好"])] == ["PY", "好"]
