@@ -14,6 +14,11 @@ from asrtools.errors import ConfigError
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "model_classes": {
+        "Transformer": "asrtools.models.transformer.model",
+        "Conformer": "asrtools.models.transformer.model",
+        "Branchformer": "asrtools.models.transformer.model",
+        "EBranchformer": "asrtools.models.transformer.model",
+        "CTC": "asrtools.models.ctc.model",
         "Paraformer": "asrtools.models.paraformer.model",
         "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
         "ContextualParaformer": "asrtools.models.contextual_paraformer.model",
@@ -28,10 +33,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "SANMEncoderChunkOpt": "asrtools.layers.sanm_encoder",
         "SANMVadEncoder": "asrtools.layers.sanm_vad_encoder",
         "SenseVoiceEncoderSmall": "asrtools.models.sense_voice.encoder",
+        "ConformerEncoder": "asrtools.layers.conformer",
+        "TransformerEncoder": "asrtools.layers.transformer_encoder",
+        "BranchformerEncoder": "asrtools.layers.branchformer",
+        "EBranchformerEncoder": "asrtools.layers.e_branchformer",
     },
     "decoder_classes": {
         "ParaformerSANMDecoder": "asrtools.layers.sanm_decoder",
         "ContextualParaformerDecoder": "asrtools.models.contextual_paraformer.decoder",
+        "ParaformerSANDecoder": "asrtools.layers.transformer_decoder",
+        "TransformerDecoder": "asrtools.layers.transformer_decoder",
     },
     "predictor_classes": {
         "CifPredictor": "asrtools.layers.cif",

@@ -1,22 +1,29 @@
 """Position-wise feed-forward blocks."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from asrtools.layers.activation import activation
 from asrtools.layers.norm import LayerNorm
 
 
 class PositionwiseFeedForward(nn.Module):
-    """w_2(relu(w_1(x))), of encoders."""
+    """w_2(activation(w_1(x))), of encoders."""
 
-    def __init__(self, size: int, hidden_size: int, dropout_rate: float):
+    def __init__(self, size: int, hidden_size: int, dropout_rate: float, activation_type: str = "relu"):
         super().__init__()
         self.w_1 = nn.Linear(size, hidden_size)
         self.w_2 = nn.Linear(hidden_size, size)
         self.dropout = nn.Dropout(dropout_rate)
+        self.activation: Callable[[Tensor], Tensor] = activation(activation_type)
+        self.is_relu = activation_type == "relu"
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.w_2(self.dropout(F.relu(self.w_1(x), inplace=not self.training)))
+        hidden = self.w_1(x)
+        hidden = F.relu(hidden, inplace=not self.training) if self.is_relu else self.activation(hidden)
+        return self.w_2(self.dropout(hidden))
 
 
 class NormedFeedForward(nn.Module):
