@@ -23,7 +23,7 @@ from asrtools.register import tables
 
 
 class ConvolutionModule(nn.Module):
-    """A gate, a depthwise convolution over time, a norm; parameters pointwise_conv1, depthwise_conv, norm, pointwise_conv2.
+    """A gate, a convolution over time, a norm; parameters pointwise_conv1, depthwise_conv, norm, pointwise_conv2.
 
     The pointwise convolutions are linear layers over frames, and are computed as such.
     """
@@ -184,6 +184,4 @@ class ConformerEncoder(EncoderStack):
             )
             for rate in per_layer(stochastic_depth_rate, num_blocks, "stochastic_depth_rate")
         ]
-        super().__init__(
-            output_size, door, layers, normalize_before, interctc_layer_idx, interctc_use_conditioning
-        )
+        super().__init__(output_size, door, layers, normalize_before, interctc_layer_idx, interctc_use_conditioning)

@@ -1,6 +1,6 @@
-"""Feed-forward blocks that look at neighbouring frames (Ren et al. 2019, arXiv 1905.09263), instead of position-wise ones.
+"""Feed-forward blocks that look at neighbouring frames (Ren et al. 2019, arXiv 1905.09263).
 
-Frames of the padding are zeroed before each convolution, so that the last frames of an utterance are what they are alone.
+Frames of the padding are zeroed before each convolution, so that an utterance's last frames are what they are alone.
 """
 
 import torch.nn.functional as F
@@ -19,8 +19,10 @@ class ConvFeedForward(nn.Module):
         super().__init__()
         padding = (kernel_size - 1) // 2
         self.w_1 = nn.Conv1d(size, hidden_size, kernel_size, padding=padding)
-        last = nn.Linear(hidden_size, size) if ends_linear else nn.Conv1d(hidden_size, size, kernel_size, padding=padding)
-        self.w_2 = last
+        if ends_linear:
+            self.w_2: nn.Module = nn.Linear(hidden_size, size)
+        else:
+            self.w_2 = nn.Conv1d(hidden_size, size, kernel_size, padding=padding)
         self.ends_linear = ends_linear
         self.dropout = nn.Dropout(dropout_rate)
 

@@ -42,9 +42,7 @@ class EBranchformerLayer(nn.Module):
         self.norm_mlp = LayerNorm(size)
         self.norm_final = LayerNorm(size)
         padding = (merge_conv_kernel - 1) // 2
-        self.depthwise_conv_fusion = nn.Conv1d(
-            2 * size, 2 * size, merge_conv_kernel, padding=padding, groups=2 * size
-        )
+        self.depthwise_conv_fusion = nn.Conv1d(2 * size, 2 * size, merge_conv_kernel, padding=padding, groups=2 * size)
         self.pads = (padding, padding)
         self.merge_proj = nn.Linear(2 * size, size)
         self.dropout = nn.Dropout(dropout_rate)

@@ -59,7 +59,7 @@ def skip_or_scale(is_training: bool, rate: float) -> float:
 
 
 class EncoderStack(nn.Module):
-    """Features [B, T, input_size] to [B, T', size] and lengths [B]; a row is what it is alone, whatever it is padded to.
+    """Features [B, T, input_size] to [B, T', size] and lengths [B]; a row is what it is alone, however it is padded.
 
     Parameters embed, encoders, after_norm, and conditioning_layer where CTC outputs are fed back.
     """

@@ -18,7 +18,7 @@ KeysValues = tuple[Tensor, Tensor]  # [N, H, L, D / H] twice
 
 
 class DecoderLayer(nn.Module):
-    """Attention to tokens, attention to the audio, feed-forward; parameters self_attn, src_attn, feed_forward, norm1-3."""
+    """Attention to tokens, to the audio, feed-forward; parameters self_attn, src_attn, feed_forward, norm1 to norm3."""
 
     def __init__(
         self,
@@ -143,9 +143,7 @@ class AttentionDecoder(nn.Module):
         self.after_norm = LayerNorm(size) if normalize_before else None
         self.output_layer = nn.Linear(size, vocab_size) if use_output_layer else None
 
-    def decode(
-        self, x: Tensor, mask: Tensor | None, source: Tensor, source_lens: Tensor
-    ) -> Tensor:
+    def decode(self, x: Tensor, mask: Tensor | None, source: Tensor, source_lens: Tensor) -> Tensor:
         """Embedded tokens [B, N, D] to what the output layer is given."""
         source_mask = padding_mask(source_lens.clamp(min=1), source.shape[1])
         source_mask = None if source_mask is None else source_mask[:, None, None]
@@ -167,7 +165,7 @@ class AttentionDecoder(nn.Module):
 
 @tables.register("decoder_classes", "TransformerDecoder")
 class TransformerDecoder(AttentionDecoder):
-    """Token ids [B, N], sos first, and encoder output [B, T, D] to logits [B, N, vocab_size] of the tokens after them."""
+    """Token ids [B, N], sos first, and encoder output [B, T, D] to logits [B, N, vocab_size] of what follows each."""
 
     def forward(self, source: Tensor, source_lens: Tensor, tokens: Tensor, token_lens: Tensor) -> Tensor:
         num = tokens.shape[1]

@@ -96,6 +96,4 @@ class TransformerEncoder(EncoderStack):
             )
             for _ in range(num_blocks)
         ]
-        super().__init__(
-            output_size, door, layers, normalize_before, interctc_layer_idx, interctc_use_conditioning
-        )
+        super().__init__(output_size, door, layers, normalize_before, interctc_layer_idx, interctc_use_conditioning)
