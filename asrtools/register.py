@@ -18,7 +18,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "Conformer": "asrtools.models.transformer.model",
         "Branchformer": "asrtools.models.transformer.model",
         "EBranchformer": "asrtools.models.transformer.model",
-        "CTC": "asrtools.models.ctc.model",
+        "CTC": "asrtools.models.transformer.ctc_model",
         "Paraformer": "asrtools.models.paraformer.model",
         "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
         "ContextualParaformer": "asrtools.models.contextual_paraformer.model",

@@ -1,8 +1,8 @@
 """Self-attention with relative positions (Dai et al. 2019, arXiv 1901.02860, section 3.3), as published models have it.
 
-There are two shifts. The first, `legacy`, is done by a trick on a square matrix that wraps around: a frame ahead is scored
-with the query of the next row, and all depends on the length of the utterance. It is part of what such a model has
-learnt. In a padded batch it is computed with the length of each utterance, so that a row is what it is alone.
+There are two shifts. The first, `legacy`, is done by a trick on a square matrix that wraps around: a frame ahead is
+scored with the query of the next row, and all depends on the length of the utterance. It is part of what such a model
+has learnt. In a padded batch it is computed with the length of each utterance, so that a row is what it is alone.
 """
 
 import torch

@@ -6,7 +6,7 @@ same protocol. Nothing here imports torch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,10 +19,12 @@ class DecodeOptions:
     """What may differ from call to call; a family ignores what has no meaning for it."""
 
     nbest: int = 1
-    beam_size: int = 0  # 0: greedy where a family has that
-    ctc_weight: float = 0.0  # of the joint CTC / attention search
+    beam_size: int = 0  # 0: the family's own; greedy where it has no search
+    ctc_weight: float | None = None  # of the joint CTC / attention search; None: the family's own
+    greedy: bool = False  # the best path of a family that would search otherwise
     lm_weight: float = 0.0
     lm_file: str | None = None
+    lm: Any = None  # what is in lm_file, loaded
     max_len_ratio: float = 0.0
     min_len_ratio: float = 0.0
     penalty: float = 0.0

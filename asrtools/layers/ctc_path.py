@@ -1,0 +1,31 @@
+"""CTC's best path: the most probable token of every frame, repetitions and blanks taken out."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Path:
+    ids: tuple[int, ...]
+    log_probs: tuple[float, ...]  # of each token, where it is surest
+    score: float  # of all frames
+
+
+def best_paths(log_probs: Tensor, lens: Tensor, blank: int) -> list[Path]:
+    """[B, T, V] and [B] to a path for each row."""
+    values, ids = log_probs.max(-1)
+    return [
+        _path(row[:length], value[:length], blank)
+        for row, value, length in zip(ids.cpu(), values.cpu(), lens.tolist(), strict=True)
+    ]
+
+
+def _path(ids: Tensor, values: Tensor, blank: int) -> Path:
+    if not len(ids):
+        return Path((), (), 0.0)
+    runs, of_frame = torch.unique_consecutive(ids, return_inverse=True)
+    peaks = torch.full((len(runs),), -torch.inf).scatter_reduce(0, of_frame, values, "amax")
+    said = runs != blank
+    return Path(tuple(runs[said].tolist()), tuple(peaks[said].tolist()), float(values.sum()))
