@@ -54,7 +54,7 @@ def stored(request: pytest.FixtureRequest, oracle: Path) -> Stored:
     train = np.load(folder / "train.npz")
     samples, _ = soundfile.read(oracle / "wavs" / "tiny40ms.wav", dtype="float32")
     feats = {"tiny40ms": torch.from_numpy(model.frontend(samples))}
-    # FunASR's own features, for this is about networks: frontends differ in the last digits, and some arg-max hangs on it
+    # FunASR's own features: frontends differ in the last digits, and some arg-max hangs on them
     for wav, row, length in zip(WAVS, train["batch/speech"], train["batch/speech_lengths"].flatten(), strict=True):
         feats[wav] = torch.from_numpy(row[:length])
     about = json.loads((folder / "expected.json").read_text())
