@@ -1,0 +1,194 @@
+"""Real-size model directories with random weights, for benchmarks: what is timed depends on shapes, not on training.
+
+    python tests/bench/make_models.py OUT [--shared ../shared]
+
+OUT/paraformer-large and OUT/sensevoice-small get the published architectures. So that the text is well defined, output
+layers are sharpened, and the predictor's bias is chosen so that no recording's sum of weights lies near a whole number.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from crops import crops
+from torch import Tensor, nn
+
+from asrtools import build, config
+from asrtools.features.cmvn import CmvnStats
+from asrtools.features.frontend import WavFrontend
+
+ENCODER = {
+    "output_size": 512,
+    "attention_heads": 4,
+    "linear_units": 2048,
+    "num_blocks": 50,
+    "dropout_rate": 0.1,
+    "positional_dropout_rate": 0.1,
+    "attention_dropout_rate": 0.1,
+    "input_layer": "pe",
+    "pos_enc_class": "SinusoidalPositionEncoder",
+    "normalize_before": True,
+    "kernel_size": 11,
+    "sanm_shfit": 0,
+    "selfattention_layer_type": "sanm",
+}
+FRONTEND = {
+    "fs": 16000,
+    "window": "hamming",
+    "n_mels": 80,
+    "frame_length": 25,
+    "frame_shift": 10,
+    "lfr_m": 7,
+    "lfr_n": 6,
+    "dither": 0.0,
+}
+PARAFORMER = {
+    "model": "Paraformer",
+    "model_conf": {
+        "ctc_weight": 0.0,
+        "lsm_weight": 0.1,
+        "length_normalized_loss": True,
+        "predictor_weight": 1.0,
+        "predictor_bias": 1,
+        "sampling_ratio": 0.75,
+    },
+    "encoder": "SANMEncoder",
+    "encoder_conf": ENCODER,
+    "decoder": "ParaformerSANMDecoder",
+    "decoder_conf": {
+        "attention_heads": 4,
+        "linear_units": 2048,
+        "num_blocks": 16,
+        "dropout_rate": 0.1,
+        "positional_dropout_rate": 0.1,
+        "self_attention_dropout_rate": 0.1,
+        "src_attention_dropout_rate": 0.1,
+        "att_layer_num": 16,
+        "kernel_size": 11,
+        "sanm_shfit": 0,
+    },
+    "predictor": "CifPredictorV2",
+    "predictor_conf": {"idim": 512, "threshold": 1.0, "l_order": 1, "r_order": 1, "tail_threshold": 0.45},
+    "frontend": "WavFrontend",
+    "frontend_conf": FRONTEND,
+    "tokenizer": "CharTokenizer",
+    "tokenizer_conf": {"unk_symbol": "<unk>", "split_with_space": True},
+}
+SENSE_VOICE = {
+    "model": "SenseVoiceSmall",
+    "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
+    "encoder": "SenseVoiceEncoderSmall",
+    "encoder_conf": ENCODER | {"tp_blocks": 20},
+    "frontend": "WavFrontend",
+    "frontend_conf": FRONTEND,
+    "tokenizer": "SentencepiecesTokenizer",
+    "tokenizer_conf": {"bpemodel": None, "unk_symbol": "<unk>", "split_with_space": True},
+}
+SHARPER = 8.0  # the published output layers are about as much above a fresh one
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[3] / "shared")
+    parser.add_argument("--only", choices=["paraformer-large", "sensevoice-small"])
+    options = parser.parse_args()
+    recordings = crops(options.shared / "data" / "speech")
+    if options.only != "sensevoice-small":
+        make_paraformer(options.out / "paraformer-large", recordings)
+    if options.only != "paraformer-large":
+        make_sense_voice(options.out / "sensevoice-small", recordings)
+
+
+def make_paraformer(directory: Path, recordings: list[np.ndarray]) -> None:
+    tokens = ["<blank>", "<s>", "</s>", *hanzi(8404 - 4), "<unk>"]
+    prepare(directory, PARAFORMER, recordings, {"tokenizer_conf": {"token_list": "tokens.json"}})
+    (directory / "tokens.json").write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
+    model = fresh(directory)
+    network = model.network
+    with torch.no_grad():
+        network.decoder.output_layer.weight.mul_(SHARPER)
+        network.decoder.output_layer.bias[:3] = -20.0  # blank, <s> and </s> stand for no text
+        network.decoder.output_layer.bias[-1] = -20.0
+        network.predictor.cif_output.bias.fill_(best_bias(network, [model.frontend(one) for one in recordings]))
+    torch.save(network.state_dict(), directory / "model.pt")
+
+
+def best_bias(network: nn.Module, feats: list[np.ndarray]) -> float:
+    """Of the biases that give four to five tokens a second, the one whose sums lie furthest from whole numbers."""
+    encoded = []
+    with torch.inference_mode():
+        for one in feats:
+            lens = torch.tensor([len(one)])
+            hidden, _ = network.encode(torch.from_numpy(one)[None], lens)
+            encoded.append(network.predictor.cif_output(network.predictor.look(hidden))[0, :, 0])
+    offset = network.predictor.cif_output.bias.item()
+    return max(np.linspace(-1.2, -0.8, 2001), key=lambda bias: room(encoded, bias - offset))
+
+
+def room(encoded: list[Tensor], shift: float) -> float:
+    sums = torch.stack([torch.sigmoid(one + shift).double().sum() + 0.45 for one in encoded])
+    parts = sums - sums.floor()
+    return float(torch.minimum(parts, 1 - parts).min())
+
+
+def make_sense_voice(directory: Path, recordings: list[np.ndarray]) -> None:
+    prepare(directory, SENSE_VOICE, recordings, {"tokenizer_conf": {"bpemodel": "bpe.model"}})
+    (directory / "bpe.model").write_bytes(sentence_pieces(25055))
+    network = fresh(directory).network
+    with torch.no_grad():
+        network.ctc.ctc_lo.weight.mul_(SHARPER)
+    torch.save(network.state_dict(), directory / "model.pt")
+
+
+def prepare(directory: Path, content: dict, recordings: list[np.ndarray], metas: dict) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "config.yaml").write_text(json.dumps(content, indent=1), encoding="utf-8")  # JSON is yaml
+    stats = CmvnStats()
+    plain = WavFrontend(**FRONTEND)
+    for one in recordings:
+        stats.add(plain(one))
+    (directory / "am.mvn").write_text(stats.cmvn().as_text(), encoding="utf-8")
+    files = {"init_param": "model.pt", "config": "config.yaml", "frontend_conf": {"cmvn_file": "am.mvn"}, **metas}
+    index = {"framework": "pytorch", "task": "auto-speech-recognition", "file_path_metas": files}
+    (directory / "configuration.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+
+
+def fresh(directory: Path) -> build.LoadedModel:
+    """The model of a directory with weights drawn anew."""
+    torch.manual_seed(0)
+    resolved = config.load(directory)
+    frontend, tokenizer = build.build_input(resolved), build.build_tokenizer(resolved)
+    network = build.build_network(resolved, *build.sizes_of(resolved, frontend, tokenizer)).eval()
+    return build.LoadedModel(directory, resolved, network, frontend, tokenizer)
+
+
+def hanzi(count: int) -> list[str]:
+    return [chr(0x4E00 + index) for index in range(count)]
+
+
+def sentence_pieces(count: int) -> bytes:
+    """A sentencepiece model of characters, the tags of SenseVoice at their published places."""
+    from sentencepiece import sentencepiece_model_pb2 as model
+
+    proto = model.ModelProto()
+    kinds = model.ModelProto.SentencePiece
+    special = {0: ("<unk>", kinds.UNKNOWN), 1: ("<s>", kinds.CONTROL), 2: ("</s>", kinds.CONTROL)}
+    letters = iter(hanzi(count))
+    for index in range(count):
+        text, kind = special.get(index, ("", kinds.NORMAL))
+        if not text:
+            text = f"<|tag{index}|>" if index >= 24884 else next(letters)
+            kind = kinds.USER_DEFINED if index >= 24884 else kind
+        proto.pieces.add(piece=text, score=-float(index), type=kind)
+    proto.trainer_spec.vocab_size = count
+    proto.trainer_spec.model_type = model.TrainerSpec.UNIGRAM
+    proto.normalizer_spec.name = "identity"
+    proto.normalizer_spec.add_dummy_prefix = False
+    return proto.SerializeToString()
+
+
+if __name__ == "__main__":
+    main()
