@@ -22,6 +22,7 @@ FLOORS = (
 )
 SIDEWAYS = {
     ("register", "errors"),  # "not registered" is a ConfigError
+    ("hub", "zoo"),  # what a name stands for is one table
 }
 # The only arrows up: `register` resolves built-in names late, and `from asrtools import AutoModel` is documented.
 UPWARD = {("asrtools", "auto")}

@@ -60,7 +60,10 @@ def test_a_command_run_without_path_sh_says_so_in_one_sentence(root: Path) -> No
     assert len(done.stderr.splitlines()) == 1 and ". ./path.sh" in done.stderr
 
 
-UNFINISHED = [name for name in NAMES if name not in ("scp2jsonl", "jsonl2scp", "compute-fbank", "compute-cmvn")]
+COMMANDS_FOLDER = Path(__file__).resolve().parents[2] / "asrtools" / "commands"
+UNFINISHED = [
+    name for name in NAMES if "import unfinished" in (COMMANDS_FOLDER / f"{name.replace('-', '_')}.py").read_text()
+]
 
 
 @pytest.mark.parametrize("name", UNFINISHED)
