@@ -61,6 +61,10 @@ PARTS = {
     "normalize": "normalize_classes",
 }
 
+# Models that take other features than the frontend their published configs name; of frontend_conf only what this one
+# knows has a meaning then.
+OWN_FRONTEND = {"CAMPPlus": "SpeakerFrontend"}
+
 FRONTEND_KEYS = ("frontend", "frontend_conf")
 PLAIN_TYPES = (bool, int, float, str, Path, type(None))
 
@@ -100,12 +104,15 @@ def build_frontend(config: Config, without: Collection[str] = ()) -> Any:
     for key in near:
         if key not in FRONTEND_KEYS:
             raise ConfigError(f"{config.origin(key)}: {key} is no key; is {' or '.join(FRONTEND_KEYS)} meant?")
-    if name is None and "model" in config.values and "frontend_conf" not in config.values:
+    own = OWN_FRONTEND.get(str(config.values.get("model")))
+    if own is None and name is None and "model" in config.values and "frontend_conf" not in config.values:
         where = f"{config.origin('model')}: {config.values['model']}"
         raise ConfigError(f"{where} takes no features, for its config names no frontend; choose another model")
     if not isinstance(name or "", str):
         raise ConfigError(f"{config.origin('frontend')}: frontend is {name!r}; the name of one is wanted")
-    cls = tables.frontend_classes.find(name or "WavFrontend")
+    cls = tables.frontend_classes.find(own or name or "WavFrontend")
+    if own is not None:
+        without = {*without, *(key for key in config.section("frontend_conf") if key not in (parameters_of(cls) or ()))}
     return cls(**keywords_for(cls, config, "frontend_conf", without))
 
 
@@ -251,7 +258,8 @@ def _parameter_file(config: Config) -> Path:
 
 def build_input(config: Config) -> Any:
     """The frontend of a model, or None where its config names none (punctuation)."""
-    return build_frontend(config) if config.values.get("frontend") else None
+    has_one = config.values.get("frontend") or config.values.get("model") in OWN_FRONTEND
+    return build_frontend(config) if has_one else None
 
 
 def build_tokenizer(config: Config) -> Any:

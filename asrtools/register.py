@@ -19,6 +19,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "Branchformer": "asrtools.models.transformer.model",
         "EBranchformer": "asrtools.models.transformer.model",
         "CTC": "asrtools.models.transformer.ctc_model",
+        "CAMPPlus": "asrtools.models.campplus.model",
         "Paraformer": "asrtools.models.paraformer.model",
         "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
         "ContextualParaformer": "asrtools.models.contextual_paraformer.model",
@@ -59,6 +60,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "wav_frontend": "asrtools.features.frontend",
         "WavFrontendOnline": "asrtools.features.frontend",
         "WhisperFrontend": "asrtools.features.whisper_frontend",
+        "SpeakerFrontend": "asrtools.features.speaker_frontend",
     },
     "specaug_classes": {
         "SpecAug": "asrtools.features.spec_augment",
