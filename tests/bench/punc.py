@@ -1,0 +1,197 @@
+"""Characters a second of punctuation beside FunASR's, the same models and lines, in alternating rounds.
+
+    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--lines 2000] [--peer-lines 400] [--rounds 3] [--size small]
+
+Two models with random weights: `small` has the published architecture of ct-punc-c (4 blocks of 256), `large` that of
+ct-punc (12 blocks of 516). Marks of a random network are set to come about as often as in real text (a comma every ten
+words, a full stop every twenty), for they decide how often words are looked at again. FunASR does the first --peer-lines
+lines only, one `generate` a line as its pipeline does; both texts of these are compared. Loading is not counted.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from asrtools.build import load_model
+from asrtools.tasks.punctuate import Punctuate
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = {  # width, heads, hidden units, blocks, words
+    "small": (256, 8, 1024, 4, 272727),
+    "large": (516, 12, 2048, 12, 471067),
+}
+PUNC_LIST = ["<unk>", "_", "，", "。", "？", "、"]
+SHARES = [0.0, 0.835, 0.1, 0.045, 0.01, 0.01]
+SHARPNESS = 20.0  # of the scores, so that rounding decides nothing
+NUM_CHARACTERS = 3000
+LATIN = "the of and to in is that it was for you with model speech open source hello world".split()
+
+PEER = """
+import json, sys, time
+import torch
+from funasr import AutoModel
+folder, lines, threads = sys.argv[1], json.load(open(sys.argv[2])), int(sys.argv[3])
+model = AutoModel(model=folder, device="cpu", ncpu=threads, disable_update=True, disable_pbar=True, log_level="ERROR")
+model.generate(input=lines[0])
+began = time.perf_counter()
+texts = [model.generate(input=line)[0]["text"] for line in lines]
+seconds = time.perf_counter() - began
+json.dump({"seconds": seconds, "texts": texts}, open(sys.argv[4], "w"))
+"""
+
+
+def make_lines(count: int) -> list[str]:
+    """Lines of 4 to 80 words, mostly Chinese characters, some Latin words."""
+    draw = random.Random(1)
+    characters = [chr(0x4E00 + place) for place in range(NUM_CHARACTERS)]
+    lines = []
+    for _ in range(count):
+        parts = []
+        for _ in range(draw.randint(4, 80)):
+            parts.append(draw.choice(characters) if draw.random() < 0.93 else f" {draw.choice(LATIN)} ")
+        lines.append("".join(parts).strip())
+    return lines
+
+
+def make_model(folder: Path, size: str) -> None:
+    width, heads, hidden, blocks, num_words = SIZES[size]
+    config = {
+        "model": "CTTransformer",
+        "model_conf": {
+            "ignore_id": 0,
+            "embed_unit": width,
+            "att_unit": width,
+            "dropout_rate": 0.1,
+            "punc_list": PUNC_LIST,
+            "punc_weight": [1.0] * len(PUNC_LIST),
+            "sentence_end_id": 3,
+        },
+        "encoder": "SANMEncoder",
+        "encoder_conf": {
+            "input_size": width,
+            "output_size": width,
+            "attention_heads": heads,
+            "linear_units": hidden,
+            "num_blocks": blocks,
+            "dropout_rate": 0.1,
+            "positional_dropout_rate": 0.1,
+            "attention_dropout_rate": 0.0,
+            "input_layer": "pe",
+            "pos_enc_class": "SinusoidalPositionEncoder",
+            "normalize_before": True,
+            "kernel_size": 11,
+            "sanm_shfit": 0,
+            "selfattention_layer_type": "sanm",
+            "padding_idx": 0,
+        },
+        "tokenizer": "CharTokenizer",
+        "tokenizer_conf": {"unk_symbol": "<unk>"},
+    }
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    tokens = [chr(0x4E00 + place) for place in range(NUM_CHARACTERS)] + LATIN + ["<unk>"]
+    tokens = [f"<{n}>" for n in range(num_words - len(tokens))] + tokens
+    (folder / "tokens.json").write_text(json.dumps(tokens))
+    from asrtools import config as configuration
+    from asrtools.build import build_network
+
+    torch.manual_seed(0)
+    network = build_network(configuration.load(folder), None, num_words).eval()
+    sample = torch.randint(num_words - NUM_CHARACTERS, num_words, (64, 30))
+    with torch.inference_mode():
+        hidden_states = network.encode(sample, torch.full((64,), 30)).flatten(0, 1)
+        network.decoder.weight.mul_(SHARPNESS)
+        scores = hidden_states @ network.decoder.weight.T
+        bias = torch.zeros(len(PUNC_LIST))
+        for _ in range(2000):  # until each class has its share
+            found = torch.bincount((scores + bias).argmax(1), minlength=len(PUNC_LIST)) / len(scores)
+            bias += 0.3 * (torch.tensor(SHARES) - found)
+        bias[0] = -1e4
+        network.decoder.bias.copy_(bias)
+    torch.save(network.state_dict(), folder / "model.pt")
+
+
+def ours(punctuate: Punctuate, lines: list[str]) -> tuple[float, list[str]]:
+    began = time.perf_counter()
+    texts = [one.funasr_text for one in punctuate.texts(lines)]
+    return time.perf_counter() - began, texts
+
+
+def theirs(peer: str, folder: Path, lines: list[str], threads: int) -> tuple[float, list[str]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        given, got = Path(scratch) / "lines.json", Path(scratch) / "texts.json"
+        given.write_text(json.dumps(lines))
+        subprocess.run(
+            [peer, "-c", PEER, str(folder), str(given), str(threads), str(got)],
+            check=True,
+            cwd=scratch,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        found = json.loads(got.read_text())
+    return found["seconds"], found["texts"]
+
+
+def gemm_gflops() -> float:
+    a = torch.randn(1024, 1024)
+    a @ a
+    began = time.perf_counter()
+    for _ in range(10):
+        a @ a
+    return 10 * 2 * 1024**3 / (time.perf_counter() - began) / 1e9
+
+
+def compare(size: str, args: argparse.Namespace, scratch: Path) -> bool:
+    folder = scratch / size
+    make_model(folder, size)
+    lines = make_lines(args.lines)
+    some = lines[: args.peer_lines]
+    num, num_some = sum(map(len, lines)), sum(map(len, some))
+    punctuate = Punctuate(load_model(folder))
+    ours(punctuate, lines[:64])
+    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    equal = True
+    for _ in range(args.rounds):
+        seconds, texts = ours(punctuate, lines)
+        rate = num / seconds
+        rates["ours"].append(rate)
+        line = f"{size}: ours {rate:.0f} characters/s ({len(lines)} lines, {num} characters)"
+        if args.peer_lines:
+            seconds, peer_texts = theirs(args.peer, folder, some, args.threads)
+            rates["theirs"].append(num_some / seconds)
+            equal = equal and peer_texts == texts[: len(some)]
+            line += f", FunASR {num_some / seconds:.0f} ({len(some)} lines), ratio {rate / rates['theirs'][-1]:.1f}"
+        print(f"{line}; product of matrices {gemm_gflops():.0f} GFLOP/s", flush=True)
+    if args.peer_lines:
+        ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["theirs"], strict=True))
+        print(f"{size}: median ratio {ratio:.1f}; texts are {'the same' if equal else 'DIFFERENT'}")
+    return equal
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer", default=str(ROOT / ".peer/venv/bin/python"))
+    parser.add_argument("--size", choices=[*SIZES, "both"], default="both")
+    parser.add_argument("--lines", type=int, default=2000)
+    parser.add_argument("--peer-lines", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    with tempfile.TemporaryDirectory() as scratch:
+        sizes = SIZES if args.size == "both" else [args.size]
+        return 0 if all([compare(size, args, Path(scratch)) for size in sizes]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
