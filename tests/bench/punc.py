@@ -1,11 +1,12 @@
 """Characters a second of punctuation beside FunASR's, the same models and lines, in alternating rounds.
 
-    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--lines 2000] [--peer-lines 400] [--rounds 3] [--size small]
+    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--size small|large] [--lines 2000] [--peer-lines 400]
 
 Two models with random weights: `small` has the published architecture of ct-punc-c (4 blocks of 256), `large` that of
 ct-punc (12 blocks of 516). Marks of a random network are set to come about as often as in real text (a comma every ten
-words, a full stop every twenty), for they decide how often words are looked at again. FunASR does the first --peer-lines
-lines only, one `generate` a line as its pipeline does; both texts of these are compared. Loading is not counted.
+words, a full stop every twenty), for they decide how often words are looked at again. FunASR does the first
+--peer-lines lines only, one `generate` a line as its pipeline does; the strings of these are compared. Loading is not
+counted.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 import yaml
 
@@ -34,7 +34,7 @@ PUNC_LIST = ["<unk>", "_", "，", "。", "？", "、"]
 SHARES = [0.0, 0.835, 0.1, 0.045, 0.01, 0.01]
 SHARPNESS = 20.0  # of the scores, so that rounding decides nothing
 NUM_CHARACTERS = 3000
-LATIN = "the of and to in is that it was for you with model speech open source hello world".split()
+LATIN = ["the", "of", "and", "to", "in", "is", "that", "it", "was", "for", "you", "with", "model", "speech", "hello"]
 
 PEER = """
 import json, sys, time
@@ -190,7 +190,8 @@ def main() -> int:
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as scratch:
         sizes = SIZES if args.size == "both" else [args.size]
-        return 0 if all([compare(size, args, Path(scratch)) for size in sizes]) else 1
+        are_equal = [compare(size, args, Path(scratch)) for size in sizes]
+    return 0 if all(are_equal) else 1
 
 
 if __name__ == "__main__":
