@@ -137,7 +137,9 @@ def _asked(module: Any, model_id: str, revision: str, request: Callable[[], Any]
         raise unreachable(model_id) from error
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "an error")
-        raise HubError(f"{model_id}: huggingface answers {status}; try again later or take --hub ms") from error
+        name = str(getattr(error.response, "url", "")).partition("/resolve/")[2].partition("/")[2]
+        where = f" for {name}, which it lists" if name else ""
+        raise HubError(f"{model_id}: huggingface answers {status}{where}; try again later or take --hub ms") from error
     except Exception as error:  # the client lets its transport's failures through, whose classes differ by its version
         if isinstance(error, OSError) and error.filename:
             raise HubError(f"{error.filename}: cannot be written ({error.strerror}); is there room?") from error
