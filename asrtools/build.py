@@ -299,8 +299,8 @@ def build_network(config: Config, input_size: int | None = None, vocab_size: int
     for part in known:
         if part in PARTS:
             keywords[part] = _part(config, part, sizes)
-            if part == "encoder" and keywords[part] is not None and hasattr(keywords[part], "output_size"):
-                sizes["encoder_output_size"] = keywords[part].output_size()
+            if part in ("encoder", "decoder") and hasattr(keywords[part], "output_size"):
+                sizes[f"{part}_output_size"] = keywords[part].output_size()
         elif part in SECTIONS and part not in keywords:
             keywords[part] = config.section(part)
         elif part in sizes:

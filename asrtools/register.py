@@ -20,6 +20,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "EBranchformer": "asrtools.models.transformer.model",
         "CTC": "asrtools.models.transformer.ctc_model",
         "CAMPPlus": "asrtools.models.campplus.model",
+        "Transducer": "asrtools.models.transducer.model",
         "Paraformer": "asrtools.models.paraformer.model",
         "BiCifParaformer": "asrtools.models.bicif_paraformer.model",
         "ContextualParaformer": "asrtools.models.contextual_paraformer.model",
@@ -44,13 +45,14 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ContextualParaformerDecoder": "asrtools.models.contextual_paraformer.decoder",
         "ParaformerSANDecoder": "asrtools.layers.transformer_decoder",
         "TransformerDecoder": "asrtools.layers.transformer_decoder",
+        "rnnt_decoder": "asrtools.layers.rnnt",
     },
     "predictor_classes": {
         "CifPredictor": "asrtools.layers.cif",
         "CifPredictorV2": "asrtools.layers.cif",
         "CifPredictorV3": "asrtools.layers.cif_upsampled",
     },
-    "joint_network_classes": {},
+    "joint_network_classes": {"joint_network": "asrtools.layers.rnnt"},
     "tokenizer_classes": {
         "CharTokenizer": "asrtools.text.char_tokenizer",
         "SentencepiecesTokenizer": "asrtools.text.sentencepiece_tokenizer",
