@@ -1,0 +1,70 @@
+"""A recogniser on its device: numpy features in, hypotheses out; where a batch becomes a tensor."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from asrtools.errors import ConfigError, DataError, ModelError
+from asrtools.models.protocols import Decoded, DecodeOptions, Recognizer
+
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of errors that have no type of their own
+
+
+class Runner:
+    """Runs a network that recognises on batches of features, padded with zeros."""
+
+    def __init__(self, network: Recognizer, device: str = "cpu"):
+        if not hasattr(network, "recognize"):
+            raise ModelError(f"{type(network).__name__} does not recognise speech; choose a model that does")
+        self.network = network
+        self.device = torch.device(device)
+
+    def __call__(self, feats: Sequence[np.ndarray], options: DecodeOptions) -> list[tuple[Decoded, ...]]:
+        """Features [T, D] of each to its hypotheses; MemoryError when the batch is too large for the device."""
+        try:
+            padded, lens = self._batch(feats)
+            with torch.inference_mode():
+                results = self.network.recognize(padded, lens, options)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise MemoryError(str(error)) from error
+        except (RuntimeError, IndexError, ValueError) as error:
+            if any(words in str(error).lower() for words in _NO_MEMORY):
+                raise MemoryError(str(error)) from error
+            cause = " ".join(str(error).split())[:200]
+            raise DataError(f"the network failed on it ({type(error).__name__}: {cause})") from error
+        if len(results) != len(feats) or not all(results):
+            raise ModelError(
+                f"{type(self.network).__name__}: gave {len(results)} results for {len(feats)} utterances; "
+                "recognize() should give at least one hypothesis for each"
+            )
+        return results
+
+    def _batch(self, feats: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        lens = [len(one) for one in feats]
+        if len(feats) == 1:
+            padded = torch.from_numpy(np.ascontiguousarray(feats[0]))[None]
+        else:
+            padded = torch.zeros(len(feats), max(lens), feats[0].shape[1])
+            for row, one in zip(padded, feats, strict=True):
+                row[: len(one)] = torch.from_numpy(np.ascontiguousarray(one))
+        return padded.to(self.device), torch.tensor(lens, device=self.device)  # [B, T, D], [B]
+
+
+def choose_device(name: str) -> str:
+    """`auto`, `cpu`, `cuda` or `cuda:N` to the device it is here; one that is not there is a ConfigError."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda"):
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        index = int(name.partition(":")[2] or 0)
+        if index >= count:
+            raise ConfigError(f"device {name} is not there ({count} GPUs are visible); choose another, or cpu")
+    return name
+
+
+def set_threads(count: int | None) -> None:
+    """Threads of one operation; None leaves torch's own choice, the cores there are."""
+    if count is not None:
+        torch.set_num_threads(count)

@@ -1,0 +1,61 @@
+"""What a transcript has for each file of a result directory, and transcripts into one that can be gone on with."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from asrtools.errors import DataError
+from asrtools.io.result_dir import ResultDir
+from asrtools.record import Utterance
+from asrtools.tasks.transcribe import TokenText, Transcript
+from asrtools.text.surface import funasr_surface, recog_text
+
+# Families that FunASR gives times of by default, and so a text with a space at each.
+TIMED_FAMILIES = ("BiCifParaformer", "SeacoParaformer")
+
+
+def lines_of(transcript: Transcript, model: str) -> list[dict[str, str]]:
+    """For each hypothesis the value of `text`, `token`, `score` and the times; `model`: the registered name."""
+    parts = [part for part in transcript.segments or (transcript,) if part.best]
+    count = max((len(part.best) for part in parts), default=0)
+    return [_lines([part.best[min(n, len(part.best) - 1)] for part in parts], model) for n in range(count)]
+
+
+def _lines(parts: list[TokenText], model: str) -> dict[str, str]:
+    is_timed = model in TIMED_FAMILIES
+    texts = [recog_text(model, part.tokens, part.spans if is_timed else None) for part in parts]
+    lines = {
+        "text": " ".join(text for text in texts if text),
+        "token": " ".join(token for part in parts for token in part.tokens),
+        "score": str(sum(part.score for part in parts)),
+    }
+    if all(part.spans is not None or not part.tokens for part in parts):
+        spans = [list(span) for part in parts for span in funasr_surface(part.tokens, part.spans or ()).spans or ()]
+        lines["time_stamp"] = lines["timestamp"] = str(spans)
+    return lines
+
+
+def record_results(
+    utterances: Iterable[Utterance],
+    transcribe: Callable[[Iterable[Utterance]], Iterator[Transcript]],
+    results: ResultDir,
+    model: str,
+) -> Iterator[Utterance]:
+    """The records an earlier run has finished, then the others as they are done and written down."""
+    source = iter(utterances)
+    for number, earlier in enumerate(results.earlier(), 1):
+        record = next(source, None)
+        if record is None or record.key != earlier.key:
+            now = "nothing" if record is None else record.key
+            raise DataError(
+                f"{results.folder}: input {number} of the interrupted run was {earlier.key}, now it is {now}; "
+                "give the same list, or begin anew without --resume"
+            )
+        yield earlier
+    for done in transcribe(source):
+        results.add(done.utterance, lines_of(done, model), done.num_frames, done.seconds, done.forward_s)
+        yield done.utterance
+
+
+def take_shard(utterances: Iterable[Utterance], index: int, count: int) -> Iterator[Utterance]:
+    """Part `index`, counted from 1, of `count`: every count-th record, so that lists can be streamed."""
+    return islice(utterances, index - 1, None, count)
