@@ -1,6 +1,7 @@
 """From a configuration to the components it names; nothing else in the suite does that."""
 
 import difflib
+import hashlib
 import inspect
 import math
 import typing
@@ -64,6 +65,7 @@ PARTS = {
 # Models that take other features than the frontend their published configs name; of frontend_conf only what this one
 # knows has a meaning then.
 OWN_FRONTEND = {"CAMPPlus": "SpeakerFrontend"}
+INPUTS = {"frontend": "frontend_classes", "tokenizer": "tokenizer_classes"}
 
 FRONTEND_KEYS = ("frontend", "frontend_conf")
 PLAIN_TYPES = (bool, int, float, str, Path, type(None))
@@ -193,6 +195,24 @@ def route(overrides: Mapping[str, Any], components: Mapping[str, type]) -> dict[
     return routed
 
 
+def route_to_model(config: Config, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides with each flat key under the section of that part of a model which knows it.
+
+    A model from outside that takes any keyword gets what no other part knows.
+    """
+    components: dict[str, type] = {}
+    for part, table in {"model": "model_classes", **INPUTS, **PARTS}.items():
+        name = config.values.get(part)
+        if isinstance(name, str) and name:
+            components[f"{part}_conf"] = getattr(tables, table).find(name)
+    own = components.get("model_conf")
+    if own is None or parameters_of(own) is not None:
+        return route(overrides, components)
+    known = [name for cls in components.values() for name in parameters_of(cls) or ()]
+    routed = {key: value for key, value in overrides.items() if key in known or "." in key or key in SECTIONS}
+    return {**overrides, **route(routed, components)} if routed else dict(overrides)
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean ++{near[0]}?" if near else ""
@@ -207,6 +227,24 @@ class LoadedModel:
     network: "nn.Module"
     frontend: Any  # None where the model takes text
     tokenizer: Any  # None where it gives no text
+    parameters: Path | None = None  # the file they were taken from
+
+    def fingerprint(self) -> str:
+        """Names the parameters without reading them: another file, or the same written anew, has another."""
+        if self.parameters is None:
+            return ""
+        about = self.parameters.stat()
+        return f"{self.parameters.resolve()} {about.st_size} {about.st_mtime_ns}"
+
+    def parameter_hash(self) -> str:
+        """SHA-256 of the file of parameters."""
+        if self.parameters is None:
+            return ""
+        digest = hashlib.sha256()
+        with open(self.parameters, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
 
     @property
     def name(self) -> str:
@@ -230,11 +268,12 @@ def load_model(
     config = configuration.load(directory, overrides)
     frontend, tokenizer = build_input(config), build_tokenizer(config)
     network = build_empty(lambda: build_network(config, *sizes_of(config, frontend, tokenizer)))
-    load_parameters(network, checkpoint or _parameter_file(config), allow_partial)
+    parameters = Path(checkpoint) if checkpoint else _parameter_file(config)
+    load_parameters(network, parameters, allow_partial)
     tell_tags(network, tokenizer)
     if device != "cpu":
         network.to(device)
-    return LoadedModel(Path(directory), config, network, frontend, tokenizer)
+    return LoadedModel(Path(directory), config, network, frontend, tokenizer, parameters)
 
 
 def tell_tags(network: "nn.Module", tokenizer: Any) -> None:

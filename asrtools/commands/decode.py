@@ -1,16 +1,154 @@
-"""decode: recognise speech: `key text` lines on stdout, in the order of the input."""
+"""decode: recognise speech."""
 
-from asrtools.commands.command import launch
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from asrtools import __version__
+from asrtools.commands.command import Tally, command, complain, launch, progress
+from asrtools.commands.decode_options import model_options, output_options, search_options
+from asrtools.commands.decode_output import Output, check_inputs
 from asrtools.commands.options import data_argument, data_options, network_options
-from asrtools.commands.unfinished import unfinished
+from asrtools.record import Utterance
+
+if TYPE_CHECKING:
+    from asrtools.models.protocols import DecodeOptions
+    from asrtools.tasks.recognition import Recognition
+
+DEFAULT_MODEL = "paraformer-zh"
+EXAMPLE = """\
+decode wav.scp | punc > text
+decode --model exp/model --output-dir exp/test data/test
+decode --format srt talk.mp3 > talk.srt"""
 
 
-@unfinished("recognition", example="decode wav.scp | punc > text")
+@command(example=EXAMPLE, takes_overrides=True)
 @data_argument
+@model_options
+@search_options
+@output_options
 @data_options
 @network_options
-def decode() -> None:
-    """Recognise speech: `key text` lines on stdout, in the order of the input."""
+def decode(data: tuple[str, ...], **options: Any) -> int:
+    """Recognise speech: `key text` lines on stdout, in the order of the input.
+
+    DATA is wav.scp, a data directory, list.jsonl, feats.scp, recordings, or - for stdin. An input that cannot be used
+    is named on stderr, and costs the others nothing.
+    """
+    if not data:
+        raise click.UsageError("it takes DATA")
+    if options["channel"] == "all":
+        raise click.UsageError("--channel all: a recogniser hears one channel; take mix, each or a number")
+    if options["resume"] and not options["output_dir"]:
+        raise click.UsageError("--resume goes on with an --output-dir run; give the directory")
+    if options["jsonl"] and options["style"] != "kaldi":
+        raise click.UsageError("--jsonl and --format are two ways to print; keep one")
+    style = "jsonl" if options["jsonl"] else options["style"]
+    return _decode(check_inputs(_inputs(data, options), style), style, data, options)
+
+
+def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
+    import itertools
+
+    from asrtools.io.source import read_inputs
+    from asrtools.tasks.result_lines import take_shard
+
+    utterances = read_inputs(data, options["input_type"], options["fs"], options["channel"], tables=())
+    first = next(utterances)  # what is wrong with DATA itself shows now
+    utterances = itertools.chain([first], utterances)
+    return take_shard(utterances, *options["shard"]) if options["shard"] else utterances
+
+
+def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], options: dict[str, Any]) -> int:
+    from asrtools.tasks.batching import BatchLimits
+    from asrtools.tasks.recognition import open_recognition
+
+    started = time.time()
+    recognition = open_recognition(
+        _directory(options), options["overrides"], options["checkpoint"], options["device"], options["ncpu"]
+    )
+    transcribe = recognition.transcriber(
+        _search(options, needs_times=style not in ("kaldi", "txt") or bool(options["output_dir"])),
+        options["hotword"],
+        BatchLimits(options["batch_size"], options["batch_seconds"]),
+        "mix" if options["channel"] == "each" else options["channel"],
+        options["fs"],
+    )
+    results = None
+    if options["output_dir"]:
+        from asrtools.tasks.result_lines import record_results
+
+        results = _open_results(recognition, data, options)
+        done = record_results(utterances, transcribe, results, recognition.model.name)
+    else:
+        done = (transcript.utterance for transcript in transcribe(utterances))
+    tally, output = Tally("decode"), Output(style)
+    for utterance in progress(done, "decode"):
+        output.add(utterance)
+        tally.count(utterance)
+    output.close()
+    if results is not None:
+        results.finish(_run(recognition, options, started))
+    return tally.close()
+
+
+def _directory(options: dict[str, Any]) -> str:
+    return options["model"] or DEFAULT_MODEL
+
+
+def _search(options: dict[str, Any], needs_times: bool) -> "DecodeOptions":
+    from asrtools.models.protocols import DecodeOptions
+
+    return DecodeOptions(
+        nbest=options["nbest"],
+        beam_size=options["beam_size"],
+        ctc_weight=options["decoding_ctc_weight"],
+        lm_weight=options["lm_weight"],
+        lm_file=options["lm_file"],
+        max_len_ratio=options["maxlenratio"],
+        min_len_ratio=options["minlenratio"],
+        penalty=options["penalty"],
+        language=options["language"],
+        use_itn=options["use_itn"],
+        timestamps=needs_times,
+    )
+
+
+# what a result does not depend on
+_APART = ("output_dir", "resume", "jsonl", "style", "device", "ncpu", "batch_size", "batch_seconds", "offline", "hub")
+
+
+def _open_results(recognition: "Recognition", data: tuple[str, ...], options: dict[str, Any]) -> Any:
+    from asrtools.io.result_dir import ResultDir
+
+    head = {"data": list(data), "parameters": recognition.model.fingerprint()}
+    head |= {name: value for name, value in options.items() if name not in _APART}
+    results = ResultDir(options["output_dir"], head, options["nbest"], options["resume"])
+    if results.num_left_behind:
+        complain(
+            "decode",
+            f"{options['output_dir']}: what an earlier run had there ({results.num_left_behind} inputs) is begun anew; "
+            "--resume would have gone on with it",
+        )
+    return results
+
+
+def _run(recognition: "Recognition", options: dict[str, Any], started: float) -> dict[str, Any]:
+    """What run.json tells of the run."""
+    model = recognition.model
+    return {
+        "command": sys.argv,
+        "version": __version__,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(started)),
+        "wall_seconds": round(time.time() - started, 3),
+        "device": recognition.device,
+        "options": {name: value for name, value in options.items() if name != "overrides"},
+        "model": {"directory": str(model.directory), "class": model.name, "sha256": model.parameter_hash()},
+        "config": model.config.values,
+    }
 
 
 def main() -> None:

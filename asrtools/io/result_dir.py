@@ -1,6 +1,6 @@
 """A directory of results as FunASR's recipes read it: `1best_recog/{text,token,score,rtf,time_stamp,timestamp}`.
 
-While the work goes on there is only `journal.jsonl`. The files appear when everything is done, whole, and `run.json` last.
+While the work goes on there is only `journal.jsonl`. The files appear when everything is done, whole; `run.json` last.
 """
 
 import contextlib

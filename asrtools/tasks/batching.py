@@ -1,7 +1,7 @@
 """Batches of like length from a stream: cut from a bounded window that looks ahead, results in the order of the input.
 
-Every batch holds the oldest item that waits, so results come as early as they can, and what stands in the window next to
-it in length. The window grows from one item, so the first result costs no more than its own input.
+Every batch holds the oldest item that waits, so results come as early as they can, and what stands in the window next
+to it in length. The window grows from one item, so the first result costs no more than its own input.
 """
 
 import bisect
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST_PADDING = 1.25  # padded length of a batch over the sum of its lengths; beyond it smaller batches are quicker
+MOST_PADDING = 1.1  # padded length of a batch over the sum of its lengths; beyond it smaller batches are quicker
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class BatchLimits:
     items: int = 64
     seconds: float = 300.0  # padding counted
     alone_seconds: float = float("inf")  # an item as long as this is never padded with others
-    windows: int = 4  # how many full batches the window may hold
+    windows: int = 8  # how many full batches the window may hold
 
 
 @dataclass(frozen=True, order=True)

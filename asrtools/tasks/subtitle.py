@@ -32,7 +32,9 @@ def _by_words(words: Sequence[Token]) -> Iterator[Cue]:
         following = words[index + 1] if index + 1 < len(words) else None
         if following is None or _ends(words[first : index + 1], following):
             line = words[first : index + 1]
-            yield Cue(line[0].start_ms, max(line[0].start_ms, line[-1].end_ms), _named(line[0].speaker, reading_text(line)))
+            yield Cue(
+                line[0].start_ms, max(line[0].start_ms, line[-1].end_ms), _named(line[0].speaker, reading_text(line))
+            )
             first = index + 1
 
 

@@ -1,0 +1,54 @@
+"""The options of decode."""
+
+import click
+
+from asrtools.commands.options import Decorator, stack
+
+FORMATS = ("kaldi", "txt", "json", "srt", "vtt", "ctm")
+
+model_options: Decorator = stack(
+    click.option("--checkpoint", metavar="FILE", help="Take the parameters from this file in place of the model's."),
+    click.option("--remote-code", metavar="FILE.py", help="Where the class of the model is defined."),
+)
+
+search_options: Decorator = stack(
+    click.option("--hotword", metavar="WORDS|FILE.txt|URL", help="Words to listen for, blanks between or one a line."),
+    click.option("--language", default="auto", show_default=True, help="auto, zh, en, yue, ja, ko (SenseVoice)."),
+    click.option("--use-itn/--no-use-itn", default=False, help="Numbers in digits, with punctuation (SenseVoice)."),
+    click.option("--nbest", type=click.IntRange(1), default=1, show_default=True, help="Hypotheses of each input."),
+    click.option(
+        "--beam-size", type=click.IntRange(0), default=0, metavar="N", help="Beam search; 0: the model's own way."
+    ),
+    click.option("--decoding-ctc-weight", type=click.FloatRange(0, 1), default=0.0, help="CTC in a joint beam search."),
+    click.option("--lm-weight", type=click.FloatRange(0), default=0.0, help="Weight of the language model."),
+    click.option("--lm-file", metavar="FILE|DIR", help="An ARPA n-gram, or a directory of a language model."),
+    click.option("--maxlenratio", type=float, default=0.0, hidden=True),
+    click.option("--minlenratio", type=float, default=0.0, hidden=True),
+    click.option("--penalty", type=float, default=0.0, hidden=True),
+)
+
+output_options: Decorator = stack(
+    click.option(
+        "--format",
+        "style",
+        type=click.Choice(FORMATS),
+        default="kaldi",
+        show_default=True,
+        help="kaldi: `key text`; txt: text only; the others hold times.",
+    ),
+    click.option(
+        "--shard",
+        metavar="I/N",
+        callback=lambda _, __, value: parse_shard(value),
+        help="Of DATA every Nth input only, beginning with the Ith, for N jobs side by side.",
+    ),
+)
+
+
+def parse_shard(value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    index, slash, count = value.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, e.g. 1/4")
+    return int(index), int(count)

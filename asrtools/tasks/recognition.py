@@ -1,0 +1,70 @@
+"""From a model directory to a recogniser that is ready for records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from asrtools import build, config
+from asrtools.build import LoadedModel
+from asrtools.errors import ConfigError, ModelError
+from asrtools.models.protocols import DecodeOptions
+from asrtools.tasks.batching import BatchLimits
+from asrtools.tasks.hotword import hotword_ids, read_hotwords
+from asrtools.tasks.network_input import InputLoader
+from asrtools.tasks.transcribe import Recognize, Transcriber
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """A loaded recogniser on its device."""
+
+    model: LoadedModel
+    recognize: Recognize
+    device: str
+
+    def transcriber(
+        self,
+        options: DecodeOptions | None = None,
+        hotwords: Any = None,
+        limits: BatchLimits | None = None,
+        channel: str = "mix",
+        fs: int = 16000,
+        held: Mapping[str, Any] | None = None,
+    ) -> Transcriber:
+        """What turns records into transcripts, under these options. `hotwords`: as `read_hotwords` takes them."""
+        options = replace(options or DecodeOptions(), hotwords=self._hotwords(hotwords))
+        loader = InputLoader(self.model.frontend, channel, fs, held or {})
+        return Transcriber(self.recognize, self.model.tokenizer, loader, options, limits or BatchLimits())
+
+    def _hotwords(self, given: Any) -> tuple[tuple[int, ...], ...]:
+        words = read_hotwords(given)
+        network = self.model.network
+        if not words:
+            return ()
+        if not getattr(network, "takes_hotwords", False):
+            raise ConfigError(
+                f"{self.model.directory}: its model {self.model.name} does not listen for hotwords; "
+                "SeacoParaformer and ContextualParaformer do"
+            )
+        return hotword_ids(words, self.model.tokenizer, self.model.directory, network.sos)
+
+
+def open_recognition(
+    directory: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    num_threads: int | None = None,
+) -> Recognition:
+    """Load a model that recognises speech; `overrides` with flat keys, as users give them."""
+    from asrtools.models.runner import Runner, choose_device, set_threads
+
+    device = choose_device(device)
+    set_threads(num_threads)
+    routed = build.route_to_model(config.load(directory), overrides or {})
+    model = build.load_model(directory, routed, checkpoint, device=device)
+    if model.frontend is None or model.tokenizer is None:
+        lacking = "frontend" if model.frontend is None else "tokenizer"
+        raise ModelError(f"{directory}: its config names no {lacking}; a model that recognises speech has one")
+    return Recognition(model, Runner(model.network, device), device)
