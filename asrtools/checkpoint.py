@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from asrtools.errors import ModelError
 
@@ -26,8 +27,18 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def build_empty(make: Callable[[], Network]) -> Network:
     """A network without storage, so that nothing is drawn at random only to be replaced."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():
         return make()
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves parameters as they are made, for to draw them without storage imports torch's compiler: two seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def load_parameters(network: nn.Module, path: str | Path, allow_partial: bool = False) -> list[str]:

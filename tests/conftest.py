@@ -1,5 +1,6 @@
 """What tests share: where the project and the material beside it lie."""
 
+import json
 import os
 from pathlib import Path
 
@@ -28,3 +29,39 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def oracle(shared: Path) -> Path:
     return shared / "oracle"
+
+
+TINY_CONFIG = """\
+model: BiCifParaformer
+model_conf: {ctc_weight: 0.0, length_normalized_loss: true, predictor_weight: 1.0, predictor_bias: 1}
+encoder: SANMEncoder
+encoder_conf: {output_size: 16, attention_heads: 2, linear_units: 32, num_blocks: 1, kernel_size: 5, input_layer: pe}
+decoder: ParaformerSANMDecoder
+decoder_conf: {attention_heads: 2, linear_units: 32, num_blocks: 1, att_layer_num: 1, kernel_size: 5}
+predictor: CifPredictorV3
+predictor_conf: {idim: 16, threshold: 1.0, l_order: 1, r_order: 1, tail_threshold: 0.45, upsample_times: 3}
+tokenizer: CharTokenizer
+tokenizer_conf: {unk_symbol: <unk>}
+frontend: WavFrontend
+frontend_conf: {fs: 16000, n_mels: 80, lfr_m: 7, lfr_n: 6, dither: 0.0}
+"""
+TINY_TOKENS = ["<blank>", "<s>", "</s>", *"零一二三四五六七八九", "hel@@", "lo", "world", "a", "b", "<unk>"]
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recogniser of a few thousand parameters drawn at random: what it says is nonsense, and always the same."""
+    import torch
+
+    from asrtools import config
+    from asrtools.build import build_input, build_network, build_tokenizer, sizes_of
+
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(TINY_CONFIG)
+    (folder / "tokens.json").write_text(json.dumps(TINY_TOKENS))
+    read = config.load(folder)
+    torch.manual_seed(7)
+    network = build_network(read, *sizes_of(read, build_input(read), build_tokenizer(read)))
+    torch.save(network.state_dict(), folder / "model.pt")
+    return folder

@@ -6,11 +6,8 @@ from itertools import islice
 from asrtools.errors import DataError
 from asrtools.io.result_dir import ResultDir
 from asrtools.record import Utterance
+from asrtools.tasks.funasr_text import line_of, surface_of
 from asrtools.tasks.transcribe import TokenText, Transcript
-from asrtools.text.surface import funasr_surface, recog_text
-
-# Families that FunASR gives times of by default, and so a text with a space at each.
-TIMED_FAMILIES = ("BiCifParaformer", "SeacoParaformer")
 
 
 def lines_of(transcript: Transcript, model: str) -> list[dict[str, str]]:
@@ -21,15 +18,14 @@ def lines_of(transcript: Transcript, model: str) -> list[dict[str, str]]:
 
 
 def _lines(parts: list[TokenText], model: str) -> dict[str, str]:
-    is_timed = model in TIMED_FAMILIES
-    texts = [recog_text(model, part.tokens, part.spans if is_timed else None) for part in parts]
+    texts = [line_of(part, model) for part in parts]
     lines = {
         "text": " ".join(text for text in texts if text),
         "token": " ".join(token for part in parts for token in part.tokens),
         "score": str(sum(part.score for part in parts)),
     }
     if all(part.spans is not None or not part.tokens for part in parts):
-        spans = [list(span) for part in parts for span in funasr_surface(part.tokens, part.spans or ()).spans or ()]
+        spans = [list(span) for part in parts for span in surface_of(part, model, is_timed=True).spans or ()]
         lines["time_stamp"] = lines["timestamp"] = str(spans)
     return lines
 

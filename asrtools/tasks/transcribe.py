@@ -17,7 +17,8 @@ from asrtools.record import Hypothesis, Utterance
 from asrtools.tasks.batching import BatchLimits, map_in_batches
 from asrtools.tasks.load_ahead import load_ahead
 from asrtools.tasks.network_input import InputLoader, Loaded, step_ms
-from asrtools.tasks.token_times import Span, spans_of
+from asrtools.tasks.token_times import Span, num_taken_for_tags, spans_of
+from asrtools.text.rich_tags import is_tag, tags_of
 from asrtools.text.surface import reading_text
 from asrtools.text.words import words_of
 
@@ -27,16 +28,20 @@ Recognize = Callable[[Sequence[np.ndarray], DecodeOptions], list[tuple[Decoded, 
 class Tokenizer(Protocol):
     def ids2tokens(self, ids: Sequence[int]) -> list[str]: ...
 
+    def decode(self, ids: Sequence[int]) -> str: ...
+
 
 @dataclass(frozen=True)
 class TokenText:
     """A hypothesis in the model's own tokens, from which every surface of it is made."""
 
     tokens: tuple[str, ...] = ()
-    spans: tuple[Span, ...] | None = None  # from the start of the recording
+    spans: tuple[Span, ...] | None = None  # of each, from the start of the recording
     confidences: tuple[float, ...] | None = None
     score: float = 0.0
     tags: tuple[str, ...] = ()  # about the utterance, not of its text
+    decoded: str | None = None  # of sentencepieces: tags and text as their model puts them together
+    num_untimed: int = 0  # tokens before the first that has a span
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Transcriber:
     options: DecodeOptions = DecodeOptions()
     limits: BatchLimits = BatchLimits()
     num_threads: int = 2  # that load
+    times_like_funasr: bool = False  # which leaves some tokens of SenseVoice without
 
     def __call__(self, utterances: Iterable[Utterance]) -> Iterator[Transcript]:
         loaded = load_ahead(self.loader, utterances, lambda one: one.num_bytes, self.num_threads)
@@ -91,14 +97,20 @@ class Transcriber:
         return Transcript(with_text(loaded.utterance, best), best, _num_frames(loaded), loaded.seconds, forward_s)
 
     def _token_text(self, decoded: Decoded, offset_ms: int) -> TokenText:
-        spans = spans_of(decoded, step_ms(self.loader.frontend)) if self.options.timestamps else None
+        num_untimed = num_taken_for_tags(decoded) if self.times_like_funasr else 0
+        spans = None
+        if self.options.timestamps:
+            spans = spans_of(decoded, step_ms(self.loader.frontend), num_untimed)
         sure = tuple(math.exp(min(0.0, one)) for one in decoded.log_probs)
+        is_pieces = hasattr(self.tokenizer, "bpemodel")
         return TokenText(
             tuple(self.tokenizer.ids2tokens(decoded.ids)),
             None if spans is None else tuple((begin + offset_ms, end + offset_ms) for begin, end in spans),
             sure if len(sure) == len(decoded.ids) else None,
             decoded.score,
             tuple(self.tokenizer.ids2tokens(decoded.tags)),
+            self.tokenizer.decode([*decoded.tags, *decoded.ids]) if is_pieces else None,
+            num_untimed,
         )
 
 
@@ -109,13 +121,20 @@ def with_text(utterance: Utterance, best: Sequence[TokenText]) -> Utterance:
     fields: dict[str, Any] = {"text": first.text, "tokens": first.tokens, "status": "ok" if first.text else "empty"}
     if len(found) > 1:
         fields["nbest"] = tuple(found)
+    if tags := tags_of([*best[0].tags, *best[0].tokens]):
+        fields["tags"] = {**utterance.tags, **tags}
     return replace(utterance, **fields)
 
 
 def _hypothesis(one: TokenText) -> Hypothesis:
-    words = words_of(one.tokens, one.spans, one.confidences)
-    words = tuple(
-        word if word.confidence is None else replace(word, confidence=round(word.confidence, 4)) for word in words
+    """Its words; tags that stand inside the text are none."""
+    spans = None if one.spans is None else [None] * one.num_untimed + list(one.spans)
+    shown = [index for index, token in enumerate(one.tokens) if not is_tag(token)]
+    words = words_of(
+        [one.tokens[index] for index in shown],
+        None if spans is None else [spans[index] for index in shown if index < len(spans)],
+        None if one.confidences is None else [round(one.confidences[index], 4) for index in shown],
+        one.decoded is not None,
     )
     return Hypothesis(reading_text(words), one.score, words)
 
