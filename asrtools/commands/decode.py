@@ -15,6 +15,8 @@ from asrtools.commands.options import data_argument, data_options, network_optio
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from asrtools.models.protocols import DecodeOptions
     from asrtools.tasks.recognition import Recognition
 
@@ -71,8 +73,7 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         _directory(options), options["overrides"], options["checkpoint"], options["device"], options["ncpu"]
     )
     transcribe = recognition.transcriber(
-        _search(options, needs_times=style not in ("kaldi", "txt") or bool(options["output_dir"])),
-        options["hotword"],
+        _search(recognition, options, needs_times=style not in ("kaldi", "txt") or bool(options["output_dir"])),
         BatchLimits(options["batch_size"], options["batch_seconds"]),
         "mix" if options["channel"] == "each" else options["channel"],
         options["fs"],
@@ -95,14 +96,21 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
     return tally.close()
 
 
-def _directory(options: dict[str, Any]) -> str:
-    return options["model"] or DEFAULT_MODEL
+def _directory(options: dict[str, Any]) -> "Path":
+    from asrtools.hub import model_directory
+
+    hub = {name: options[name] for name in ("hub", "revision", "offline")}
+    return model_directory(options["model"] or DEFAULT_MODEL, **hub)
 
 
-def _search(options: dict[str, Any], needs_times: bool) -> "DecodeOptions":
+def _search(recognition: "Recognition", options: dict[str, Any], needs_times: bool) -> "DecodeOptions":
     from asrtools.models.protocols import DecodeOptions
 
+    hotwords = recognition.spell(options["hotword"])
+    for word in hotwords.unknown:
+        complain("decode", f"hotword {word}: the model has no token for part of it, so it does little")
     return DecodeOptions(
+        hotwords=hotwords.ids,
         nbest=options["nbest"],
         beam_size=options["beam_size"],
         ctc_weight=options["decoding_ctc_weight"],

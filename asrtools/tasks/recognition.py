@@ -1,18 +1,20 @@
 """From a model directory to a recogniser that is ready for records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, ModelError
+from asrtools.io.url import fetch, is_url
 from asrtools.models.protocols import DecodeOptions
 from asrtools.tasks.batching import BatchLimits
-from asrtools.tasks.hotword import hotword_ids, read_hotwords
 from asrtools.tasks.network_input import InputLoader
 from asrtools.tasks.transcribe import Recognize, Transcriber
+from asrtools.text.hotwords import Hotwords, hotword_list, spell_hotwords
+from asrtools.text.seg_dict import SegDict
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,28 +28,32 @@ class Recognition:
     def transcriber(
         self,
         options: DecodeOptions | None = None,
-        hotwords: Any = None,
         limits: BatchLimits | None = None,
         channel: str = "mix",
         fs: int = 16000,
         held: Mapping[str, Any] | None = None,
     ) -> Transcriber:
-        """What turns records into transcripts, under these options. `hotwords`: as `read_hotwords` takes them."""
-        options = replace(options or DecodeOptions(), hotwords=self._hotwords(hotwords))
+        """What turns records into transcripts, under these options."""
         loader = InputLoader(self.model.frontend, channel, fs, held or {})
-        return Transcriber(self.recognize, self.model.tokenizer, loader, options, limits or BatchLimits())
+        return Transcriber(
+            self.recognize, self.model.tokenizer, loader, options or DecodeOptions(), limits or BatchLimits()
+        )
 
-    def _hotwords(self, given: Any) -> tuple[tuple[int, ...], ...]:
-        words = read_hotwords(given)
+    def spell(self, given: Any) -> Hotwords:
+        """Hotwords as users give them: a string, a .txt file or its URL, a list."""
+        if isinstance(given, str) and is_url(given.strip()):
+            given = fetch(given.strip())
+        words = hotword_list(given)
         network = self.model.network
-        if not words:
-            return ()
-        if not getattr(network, "takes_hotwords", False):
+        if words and not getattr(network, "takes_hotwords", False):
             raise ConfigError(
                 f"{self.model.directory}: its model {self.model.name} does not listen for hotwords; "
                 "SeacoParaformer and ContextualParaformer do"
             )
-        return hotword_ids(words, self.model.tokenizer, self.model.directory, network.sos)
+        if words is None or not getattr(network, "takes_hotwords", False):
+            return Hotwords(())
+        file = self.model.directory / "seg_dict"
+        return spell_hotwords(words, self.model.tokenizer, network.sos, SegDict.read(file) if file.is_file() else None)
 
 
 def open_recognition(
