@@ -47,7 +47,7 @@ def read_inputs(
         raise DataError(f"channel {channel!r} is not known; should be mix, all, each, or a number from 0")
     if isinstance(data, str) or not data:
         raise DataError("no input; should be a list (wav.scp, .jsonl), a data directory, audio files or - for stdin")
-    kinds = [_kind(item, input_type, plain) for item in data]
+    kinds = [input_kind(item, input_type, plain) for item in data]
     if len(data) > 1:
         for item, kind in zip(data, kinds, strict=True):
             if kind not in _FILES or item == "-":
@@ -67,7 +67,8 @@ def read_inputs(
         raise DataError(f"{display_name(data[0])}: is empty; should have at least one line, such as `key path`")
 
 
-def _kind(item: str, input_type: str, plain: str) -> str:
+def input_kind(item: str, input_type: str = "auto", plain: str = "scp") -> str:
+    """What one DATA is, under `read_inputs`' arguments: jsonl, text, scp, dir, audio, ...; nothing of it is used up."""
     if is_pipe(item):
         raise DataError(f"`{item}` is a pipe; give it a key in a list, as a line `key {item}`")
     if os.path.isdir(item):
