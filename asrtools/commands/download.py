@@ -1,5 +1,6 @@
 """download: fetch a published model and print its directory."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +12,8 @@ from asrtools.errors import HubError
 EXAMPLE = """\
 download paraformer-zh fsmn-vad ct-punc
 download --hub hf --to models/vad funasr/fsmn-vad
-download --list"""
+download --list
+download --dataset librispeech --split dev-clean,test-clean --to corpora"""
 
 
 @command(example=EXAMPLE)
@@ -19,14 +21,33 @@ download --list"""
 @click.option("--to", type=click.Path(), metavar="DIR", help="Put the files there.  [default: the hub's own cache]")
 @click.option("--list", "as_list", is_flag=True, help="Print the models that are known, and fetch nothing.")
 @click.option("--update", is_flag=True, help="Ask for what is newest even where all is there already.")
+@click.option("--dataset", metavar="CORPUS|ms:NAMESPACE/NAME", help="Fetch recordings with texts in place of models.")
+@click.option("--split", metavar="A,B", help="Parts of the data set.  [default: all; of ms: train,validation]")
+@click.option("--mirror", metavar="URL", help="The folder where the archives of the data set lie, tried first.")
 @hub_options
-def download(names: tuple[str, ...], to: str | None, as_list: bool, **options: Any) -> int | None:
+def download(
+    names: tuple[str, ...],
+    to: str | None,
+    as_list: bool,
+    dataset: str | None,
+    split: str | None,
+    mirror: str | None,
+    **options: Any,
+) -> int | None:
     """Fetch published models and print their directories.
 
     NAME is an alias (paraformer-zh), an id of modelscope or huggingface (iic/SenseVoiceSmall; damo/ is iic/), or the
     part of it after the slash. Every file is checked, an interrupted download goes on where it stopped, and what is
     complete is not asked for again. Caches: $MODELSCOPE_CACHE (~/.cache/modelscope), $HF_HOME (~/.cache/huggingface).
+
+    --dataset fetches a corpus into DIR, unpacks it once, and prints the data directories it makes of it under DIR/data.
     """
+    if dataset is not None:
+        if names or as_list:
+            raise click.UsageError("--dataset takes neither NAME nor --list; call download once for each")
+        return _download_dataset(dataset, to, split, mirror, options["revision"], options["offline"])
+    if split or mirror:
+        raise click.UsageError("--split and --mirror belong to --dataset")
     if as_list:
         _print_list(names)
         return None
@@ -44,6 +65,35 @@ def download(names: tuple[str, ...], to: str | None, as_list: bool, **options: A
         except HubError as error:
             tally.fail(name, str(error))
     return tally.close()
+
+
+def _download_dataset(
+    name: str, to: str | None, split: str | None, mirror: str | None, revision: str | None, offline: bool
+) -> int:
+    from asrtools.hub import archive, corpora, dataset, place
+    from asrtools.tasks import corpus
+
+    if to is None:
+        raise click.UsageError("--dataset needs --to DIR, the place for it")
+    folder, parts = Path(to), [part for part in (split or "").split(",") if part]
+    if name.startswith("ms:"):
+        if offline or place.is_offline():
+            raise HubError(f"{name}: a data set of modelscope needs the network; leave --offline out")
+        made = []
+        for part in parts or ["train", "validation"]:
+            rows = dataset.rows(name.removeprefix("ms:"), part, revision)
+            corpus.write_data_dir(folder / "data" / part, corpus.rows_to_lines(rows, name))
+            made.append(folder / "data" / part)
+    else:
+        found = corpora.find(name)
+        chosen = corpora.choose(name, parts)
+        for part in chosen:
+            for file in found.parts[part]:
+                archive.fetch_and_unpack(file, [mirror, *found.places] if mirror else found.places, folder, offline)
+        made = corpus.prepare(name, folder / found.root, chosen, folder / "data")
+    for path in made:
+        click.echo(str(path))
+    return 0
 
 
 def _print_list(names: tuple[str, ...]) -> None:

@@ -47,6 +47,7 @@ class HubServer(http.server.ThreadingHTTPServer):
         self.stalled: dict[str, int] = {}  # file: bytes after which its next transfer waits for `hold`
         self.damaged: dict[str, int] = {}  # file: how many transfers have one byte wrong
         self.gone: set[str] = set()  # files that are listed and not there
+        self.plain: dict[str, bytes] = {}  # files under /plain/
         self.sizes: dict[str, int] = {}  # file: what the listing says in place of its size
         self.hold = threading.Event()  # transfers wait for it
         self.hold.set()
@@ -85,6 +86,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._modelscope("/".join(parts[3:5]), parts[5:], query)
         elif parts[:2] == ["api", "models"]:
             self._huggingface("/".join(parts[2:4]), parts[4:])
+        elif parts[0] == "plain":
+            self._content(parts[1], self.server.plain.get(parts[1]), {})
         elif parts[2:3] == ["resolve"]:
             self._resolve("/".join(parts[:2]), parts[3], "/".join(parts[4:]))
         else:
