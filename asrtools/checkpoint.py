@@ -41,13 +41,16 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def load_parameters(network: nn.Module, path: str | Path, allow_partial: bool = False) -> list[str]:
+def load_parameters(network: nn.Module, path: str | Path, allow_partial: bool = False, prefix: str = "") -> list[str]:
     """Fill a network from a file, in evaluation mode; the names that `allow_partial` left as they were.
 
-    A network from `build_empty` takes the tensors of the file themselves, mapped into memory.
+    A network from `build_empty` takes the tensors of the file themselves, mapped into memory. `prefix` stands before
+    the names in a file that was saved with more than this network, and need not be there.
     """
     state = read_state(path)
-    wanted = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    if prefix and all(name.startswith(prefix) for name in state):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    wanted = {**dict(network.named_parameters(remove_duplicate=False)), **dict(network.named_buffers())}
     wanted = {name: wanted[name] for name in network.state_dict()}
     problems = mismatches(wanted, state)
     if any(problems) and not allow_partial:

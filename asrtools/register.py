@@ -52,6 +52,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "CifPredictorV2": "asrtools.layers.cif",
         "CifPredictorV3": "asrtools.layers.cif_upsampled",
     },
+    "lm_classes": {
+        "TransformerLM": "asrtools.layers.lm",
+        "transformer": "asrtools.layers.lm",
+        "SequentialRNNLM": "asrtools.layers.lm",
+        "seq_rnn": "asrtools.layers.lm",
+    },
     "joint_network_classes": {"joint_network": "asrtools.layers.rnnt"},
     "tokenizer_classes": {
         "CharTokenizer": "asrtools.text.char_tokenizer",

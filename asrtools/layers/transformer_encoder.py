@@ -1,5 +1,7 @@
 """TransformerEncoder: self-attention with positions added (Vaswani et al. 2017, arXiv 1706.03762)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -36,15 +38,19 @@ class TransformerLayer(nn.Module):
         self.concat_after = concat_after
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
+        return self.through(x, lambda given: attend_to_self(self.self_attn, given, context), context.mask)
+
+    def through(self, x: Tensor, attend: Callable[[Tensor], Tensor], mask: Tensor | None) -> Tensor:
+        """With any attention; `mask` bool [B, T]."""
         given = self.norm1(x) if self.normalize_before else x
-        attended = attend_to_self(self.self_attn, given, context)
+        attended = attend(given)
         if self.concat_after:
             x = x + self.concat_linear(torch.cat([given, attended], -1))
         else:
             x = x + self.dropout(attended)
         if not self.normalize_before:
             x = self.norm1(x)
-        fed = feed(self.feed_forward, self.norm2(x) if self.normalize_before else x, context.mask)
+        fed = feed(self.feed_forward, self.norm2(x) if self.normalize_before else x, mask)
         x = x + self.dropout(fed)
         return x if self.normalize_before else self.norm2(x)
 
