@@ -258,12 +258,14 @@ def load_model(
     checkpoint: str | Path | None = None,
     allow_partial: bool = False,
     device: str = "cpu",
+    dtype: str = "fp32",
 ) -> LoadedModel:
     """A model directory's network with its parameters, in evaluation mode, its frontend and its tokenizer.
 
-    `checkpoint` is a file to take the parameters from in place of the directory's own.
+    `checkpoint`: a file to take the parameters from in place of the directory's own. `dtype`: fp32, bf16, fp16, int8.
     """
     from asrtools.checkpoint import build_empty, load_parameters
+    from asrtools.layers.precision import lower
 
     config = configuration.load(directory, overrides)
     frontend, tokenizer = build_input(config), build_tokenizer(config)
@@ -271,6 +273,7 @@ def load_model(
     parameters = Path(checkpoint) if checkpoint else _parameter_file(config)
     load_parameters(network, parameters, allow_partial)
     tell_tags(network, tokenizer)
+    lower(network, dtype, device)
     if device != "cpu":
         network.to(device)
     return LoadedModel(Path(directory), config, network, frontend, tokenizer, parameters)

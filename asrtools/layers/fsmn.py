@@ -20,7 +20,7 @@ def remember(x: Tensor, weight: Tensor, pads: tuple[int, int]) -> Tensor:
     if left or right:
         x = F.pad(x, (0, 0, left, right))
     image = x.permute(0, 2, 1).unsqueeze(2)  # [B, D, 1, T], channels last in memory
-    kernel = weight.unsqueeze(2)  # [D, 1, 1, K]
+    kernel = weight.unsqueeze(2).to(x.dtype)  # [D, 1, 1, K]
     if not torch.jit.is_tracing():
         image = image.contiguous(memory_format=torch.channels_last)
     return F.conv2d(image, kernel, groups=weight.shape[0]).squeeze(2).permute(0, 2, 1)

@@ -1,6 +1,6 @@
 """Layer normalisation as the published models have it."""
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class LayerNorm(nn.LayerNorm):
@@ -8,3 +8,6 @@ class LayerNorm(nn.LayerNorm):
 
     def __init__(self, size: int, eps: float = 1e-12):
         super().__init__(size, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to(self.weight.dtype))  # also where the layers round it are in 16 bits

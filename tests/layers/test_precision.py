@@ -1,0 +1,55 @@
+import pytest
+import torch
+from torch import nn
+
+from asrtools.errors import ConfigError
+from asrtools.layers.norm import LayerNorm
+from asrtools.layers.precision import HalfLinear, Int8Linear, lower
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    body = nn.Sequential(nn.Linear(64, 96), LayerNorm(96), nn.Linear(96, 64, bias=False))
+    return nn.ModuleDict(
+        {"encoder": body, "predictor": nn.Sequential(nn.Linear(64, 1)), "output_layer": nn.Linear(64, 9)}
+    )
+
+
+@pytest.mark.parametrize("kind", ["bf16", "fp16", "int8"])
+def test_linear_layers_give_nearly_what_they_gave(network: nn.Module, kind: str) -> None:
+    x = torch.randn(3, 7, 64)
+    with torch.inference_mode():
+        before = network["encoder"](x)
+        after = lower(network, kind)["encoder"](x)
+    assert after.dtype == torch.float32
+    assert (after - before).abs().max() < 0.05 * before.abs().max()
+    assert not torch.equal(after, before)
+
+
+def test_sums_of_weights_and_output_layers_stay_in_float32(network: nn.Module) -> None:
+    lower(network, "bf16")
+    assert isinstance(network["encoder"][0], HalfLinear)
+    assert type(network["predictor"][0]) is nn.Linear
+    assert type(network["output_layer"]) is nn.Linear
+
+
+def test_int8_gives_each_row_what_it_would_have_alone(network: nn.Module) -> None:
+    layer = Int8Linear(network["encoder"][0])
+    rows = torch.randn(5, 64) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 7.0])[:, None]
+    with torch.inference_mode():
+        together = layer(rows)
+        alone = torch.cat([layer(row[None]) for row in rows])
+    assert torch.equal(together, alone)
+
+
+def test_int8_of_zeros_is_the_bias(network: nn.Module) -> None:
+    layer = Int8Linear(network["encoder"][0])
+    assert torch.allclose(layer(torch.zeros(2, 64)), network["encoder"][0].bias.expand(2, -1))
+
+
+def test_an_unknown_kind_and_int8_elsewhere_than_on_a_cpu_are_errors(network: nn.Module) -> None:
+    with pytest.raises(ConfigError, match="'int4' is not known; should be fp32, bf16, fp16 or int8"):
+        lower(network, "int4")
+    with pytest.raises(ConfigError, match="the device is cuda:0"):
+        lower(network, "int8", "cuda:0")
