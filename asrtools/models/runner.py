@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from asrtools.errors import ConfigError, DataError, ModelError
-from asrtools.models.protocols import Decoded, DecodeOptions, Recognizer
+from asrtools.models.protocols import ChunkOptions, Decoded, DecodeOptions, Recognizer, StreamingRecognizer
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of errors that have no type of their own
 
@@ -50,6 +50,23 @@ class Runner:
             for row, one in zip(padded, feats, strict=True):
                 row[: len(one)] = torch.from_numpy(np.ascontiguousarray(one))
         return padded.to(self.device), torch.tensor(lens, device=self.device)  # [B, T, D], [B]
+
+
+class StreamRunner:
+    """Runs a network that recognises streams."""
+
+    def __init__(self, network: StreamingRecognizer, device: str = "cpu"):
+        self.network = network
+        self.device = torch.device(device)
+
+    def start(self, options: ChunkOptions) -> object:
+        return self.network.start(options)
+
+    def advance(self, feats: np.ndarray | None, state: object, is_final: bool) -> Decoded:
+        """A chunk [t, D], or None, to its tokens."""
+        chunk = None if feats is None else torch.from_numpy(np.ascontiguousarray(feats)).to(self.device)
+        with torch.inference_mode():
+            return self.network.advance(chunk, state, is_final)
 
 
 def choose_device(name: str) -> str:

@@ -44,6 +44,7 @@ class InputLoader:
     channel: str = "mix"
     fs: int = 16000  # of raw pcm and arrays
     held: Mapping[str, Any] = field(default_factory=dict)
+    takes_samples: bool = False  # [N, 1] in the place of features, for streams
 
     def __call__(self, utterance: Utterance) -> Loaded:
         """Whatever is wrong with the record becomes its status and error."""
@@ -78,10 +79,13 @@ class InputLoader:
         )
         if not len(audio.samples):
             raise DataError(f"{utterance.source or utterance.key}: it holds no samples; a recording is wanted")
-        return self.frontend(audio.samples), len(audio.samples) / audio.rate
+        seconds = len(audio.samples) / audio.rate
+        return (audio.samples[:, None] if self.takes_samples else self.frontend(audio.samples)), seconds
 
     def _of_matrix(self, matrix: np.ndarray, where: str) -> tuple[np.ndarray, float]:
         """Filter banks are stacked and normalised here; features as wide as the network's input go straight in."""
+        if self.takes_samples:
+            raise DataError(f"{where}: holds features; this model hears streams of samples, give audio")
         width, num_mels, size = matrix.shape[1], self.frontend.n_mels, self.frontend.output_size()
         if len(matrix) and not np.isfinite(matrix).all():
             raise DataError(f"{where}: holds nan or infinite values; every feature should be a number")

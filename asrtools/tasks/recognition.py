@@ -9,9 +9,10 @@ from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, ModelError
 from asrtools.io.url import fetch, is_url
-from asrtools.models.protocols import DecodeOptions
+from asrtools.models.protocols import ChunkOptions, DecodeOptions, StreamingRecognizer
 from asrtools.tasks.batching import BatchLimits
 from asrtools.tasks.network_input import InputLoader
+from asrtools.tasks.stream import StreamNetwork, WholeStreams
 from asrtools.tasks.transcribe import Recognize, Transcriber
 from asrtools.text.hotwords import Hotwords, hotword_list, spell_hotwords
 from asrtools.text.seg_dict import SegDict
@@ -24,6 +25,7 @@ class Recognition:
     model: LoadedModel
     recognize: Recognize
     device: str
+    stream_network: StreamNetwork | None = None  # of a model that hears streams
 
     def transcriber(
         self,
@@ -32,12 +34,16 @@ class Recognition:
         channel: str = "mix",
         fs: int = 16000,
         held: Mapping[str, Any] | None = None,
+        chunks: ChunkOptions | None = None,
+        times_like_funasr: bool = False,
     ) -> Transcriber:
-        """What turns records into transcripts, under these options."""
-        loader = InputLoader(self.model.frontend, channel, fs, held or {})
-        return Transcriber(
-            self.recognize, self.model.tokenizer, loader, options or DecodeOptions(), limits or BatchLimits()
-        )
+        """What turns records into transcripts, under these options; `chunks`: of a model that hears streams."""
+        recognize, frontend = self.recognize, self.model.frontend
+        if self.stream_network is not None:
+            recognize = WholeStreams(self.stream_network, frontend, chunks or ChunkOptions())
+        loader = InputLoader(frontend, channel, fs, held or {}, takes_samples=self.stream_network is not None)
+        options, limits, tokenizer = options or DecodeOptions(), limits or BatchLimits(), self.model.tokenizer
+        return Transcriber(recognize, tokenizer, loader, options, limits, times_like_funasr=times_like_funasr)
 
     def spell(self, given: Any) -> Hotwords:
         """Hotwords as users give them: a string, a .txt file or its URL, a list."""
@@ -64,7 +70,7 @@ def open_recognition(
     num_threads: int | None = None,
 ) -> Recognition:
     """Load a model that recognises speech; `overrides` with flat keys, as users give them."""
-    from asrtools.models.runner import Runner, choose_device, set_threads
+    from asrtools.models.runner import Runner, StreamRunner, choose_device, set_threads
 
     device = choose_device(device)
     set_threads(num_threads)
@@ -73,4 +79,5 @@ def open_recognition(
     if model.frontend is None or model.tokenizer is None:
         lacking = "frontend" if model.frontend is None else "tokenizer"
         raise ModelError(f"{directory}: its config names no {lacking}; a model that recognises speech has one")
-    return Recognition(model, Runner(model.network, device), device)
+    stream = StreamRunner(model.network, device) if isinstance(model.network, StreamingRecognizer) else None
+    return Recognition(model, Runner(model.network, device), device, stream)
