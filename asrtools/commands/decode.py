@@ -113,6 +113,7 @@ def _search(recognition: "Recognition", options: dict[str, Any], needs_times: bo
         hotwords=hotwords.ids,
         nbest=options["nbest"],
         beam_size=options["beam_size"],
+        greedy=options["greedy"],
         ctc_weight=options["decoding_ctc_weight"],
         lm_weight=options["lm_weight"],
         lm_file=options["lm_file"],

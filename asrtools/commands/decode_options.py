@@ -19,7 +19,8 @@ search_options: Decorator = stack(
     click.option(
         "--beam-size", type=click.IntRange(0), default=0, metavar="N", help="Beam search; 0: the model's own way."
     ),
-    click.option("--decoding-ctc-weight", type=click.FloatRange(0, 1), default=0.0, help="CTC in a joint beam search."),
+    click.option("--decoding-ctc-weight", type=click.FloatRange(0, 1), help="CTC in a joint beam search."),
+    click.option("--greedy", is_flag=True, help="The best path, also where the model would search."),
     click.option("--lm-weight", type=click.FloatRange(0), default=0.0, help="Weight of the language model."),
     click.option("--lm-file", metavar="FILE|DIR", help="An ARPA n-gram, or a directory of a language model."),
     click.option("--maxlenratio", type=float, default=0.0, hidden=True),

@@ -30,6 +30,7 @@ IGNORED = (
 SEARCH = {
     "nbest": "nbest",
     "beam_size": "beam_size",
+    "greedy": "greedy",
     "decoding_ctc_weight": "ctc_weight",
     "lm_weight": "lm_weight",
     "lm_file": "lm_file",

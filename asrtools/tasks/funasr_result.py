@@ -7,7 +7,7 @@ from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.funasr_text import TIMED_FAMILIES, surface_of
 from asrtools.tasks.transcribe import TokenText, Transcript
 
-BEAM_FAMILIES = ("Transformer", "Conformer", "Branchformer", "EBranchformer", "CTC")
+BEAM_FAMILIES = ("Transformer", "Conformer", "Branchformer", "EBranchformer")
 
 
 def failed(utterance: Utterance) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def result_of(transcript: Transcript, model: str, call: CallOptions) -> dict[str
 def _hypothesis(one: TokenText, model: str, call: CallOptions) -> dict[str, Any]:
     surface = surface_of(one, model, call.is_timed)
     result: dict[str, Any] = {}
-    if model == "Transducer" or (model in BEAM_FAMILIES and _is_beam(call)):
+    if model == "Transducer" or (model in BEAM_FAMILIES and not call.search.greedy):
         result["token"] = list(one.tokens)
     result["text"] = surface.text
     if model == "Transducer":
@@ -41,8 +41,3 @@ def _hypothesis(one: TokenText, model: str, call: CallOptions) -> dict[str, Any]
     if call.search.nbest > 1:
         result["score"] = one.score
     return result
-
-
-def _is_beam(call: CallOptions) -> bool:
-    search = call.search
-    return search.beam_size > 0 or search.ctc_weight > 1e-5 or search.lm_weight > 1e-5

@@ -30,7 +30,7 @@ class PythonInput:
 def read_audio_input(
     given: Any, lens: Any = None, data_type: str | None = None, key: str | Sequence[str] | None = None, fs: int = 16000
 ) -> PythonInput:
-    """Paths, URLs, lists, bytes, arrays, tensors, or lists of such; `data_type="fbank"`: features with their lengths."""
+    """Paths, URLs, lists, bytes, arrays, tensors, or lists of such; `data_type="fbank"`: features and their lengths."""
     given = as_array(given)
     if data_type == "fbank" and not isinstance(given, str | os.PathLike):
         return _in_memory(_features(given, lens), key)

@@ -11,6 +11,7 @@ from asrtools.errors import ConfigError, ModelError
 from asrtools.io.url import fetch, is_url
 from asrtools.models.protocols import ChunkOptions, DecodeOptions, StreamingRecognizer
 from asrtools.tasks.batching import BatchLimits
+from asrtools.tasks.language_model import with_language_model
 from asrtools.tasks.network_input import InputLoader
 from asrtools.tasks.stream import StreamNetwork, WholeStreams
 from asrtools.tasks.transcribe import Recognize, Transcriber
@@ -42,8 +43,15 @@ class Recognition:
         if self.stream_network is not None:
             recognize = WholeStreams(self.stream_network, frontend, chunks or ChunkOptions())
         loader = InputLoader(frontend, channel, fs, held or {}, takes_samples=self.stream_network is not None)
-        options, limits, tokenizer = options or DecodeOptions(), limits or BatchLimits(), self.model.tokenizer
-        return Transcriber(recognize, tokenizer, loader, options, limits, times_like_funasr=times_like_funasr)
+        options = with_language_model(options or DecodeOptions(), self.model)
+        return Transcriber(
+            recognize,
+            self.model.tokenizer,
+            loader,
+            options,
+            limits or BatchLimits(),
+            times_like_funasr=times_like_funasr,
+        )
 
     def spell(self, given: Any) -> Hotwords:
         """Hotwords as users give them: a string, a .txt file or its URL, a list."""
@@ -70,14 +78,20 @@ def open_recognition(
     num_threads: int | None = None,
 ) -> Recognition:
     """Load a model that recognises speech; `overrides` with flat keys, as users give them."""
-    from asrtools.models.runner import Runner, StreamRunner, choose_device, set_threads
+    from asrtools.models.runner import choose_device, set_threads
 
     device = choose_device(device)
     set_threads(num_threads)
     routed = build.route_to_model(config.load(directory), overrides or {})
-    model = build.load_model(directory, routed, checkpoint, device=device)
+    return recognition_of(build.load_model(directory, routed, checkpoint, device=device), device)
+
+
+def recognition_of(model: LoadedModel, device: str) -> Recognition:
+    """A model that is loaded already."""
+    from asrtools.models.runner import Runner, StreamRunner
+
     if model.frontend is None or model.tokenizer is None:
         lacking = "frontend" if model.frontend is None else "tokenizer"
-        raise ModelError(f"{directory}: its config names no {lacking}; a model that recognises speech has one")
+        raise ModelError(f"{model.directory}: its config names no {lacking}; a model that recognises speech has one")
     stream = StreamRunner(model.network, device) if isinstance(model.network, StreamingRecognizer) else None
     return Recognition(model, Runner(model.network, device), device, stream)

@@ -101,17 +101,26 @@ class Transcriber:
         spans = None
         if self.options.timestamps:
             spans = spans_of(decoded, step_ms(self.loader.frontend), num_untimed)
-        sure = tuple(math.exp(min(0.0, one)) for one in decoded.log_probs)
-        is_pieces = hasattr(self.tokenizer, "bpemodel")
-        return TokenText(
-            tuple(self.tokenizer.ids2tokens(decoded.ids)),
-            None if spans is None else tuple((begin + offset_ms, end + offset_ms) for begin, end in spans),
-            sure if len(sure) == len(decoded.ids) else None,
-            decoded.score,
-            tuple(self.tokenizer.ids2tokens(decoded.tags)),
-            self.tokenizer.decode([*decoded.tags, *decoded.ids]) if is_pieces else None,
-            num_untimed,
-        )
+        if spans is not None:
+            spans = [(begin + offset_ms, end + offset_ms) for begin, end in spans]
+        return token_text(decoded, self.tokenizer, spans, num_untimed)
+
+
+def token_text(
+    decoded: Decoded, tokenizer: Tokenizer, spans: Sequence[Span] | None = None, num_untimed: int = 0
+) -> TokenText:
+    """A hypothesis in tokens; `spans`: of all but the first `num_untimed`."""
+    sure = tuple(math.exp(min(0.0, one)) for one in decoded.log_probs)
+    is_pieces = hasattr(tokenizer, "bpemodel")
+    return TokenText(
+        tuple(tokenizer.ids2tokens(decoded.ids)),
+        None if spans is None else tuple(spans),
+        sure if len(sure) == len(decoded.ids) else None,
+        decoded.score,
+        tuple(tokenizer.ids2tokens(decoded.tags)),
+        tokenizer.decode([*decoded.tags, *decoded.ids]) if is_pieces else None,
+        num_untimed,
+    )
 
 
 def with_text(utterance: Utterance, best: Sequence[TokenText]) -> Utterance:
