@@ -14,6 +14,11 @@ from asrtools.layers.mask import frame_mask
 from asrtools.register import tables
 
 
+def without_padding(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Zeros after the end of each utterance, as it has alone: a convolution lets its last frame see what follows."""
+    return hidden * mask[..., None]
+
+
 def cumulate(weights: Tensor) -> Tensor:
     """float64 [B, T], the weight up to and with each frame; the same to the bit for any padding."""
     return weights.double().cumsum(1)
@@ -99,7 +104,7 @@ class CifWeights(nn.Module):
     def forward(self, hidden: Tensor, lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Encoder output [B, T, D] to tokens [B, N, D], how many there are [B], and the weights [B, T + 1]."""
         mask = frame_mask(lens, hidden.shape[1])
-        hidden = hidden * mask[..., None]  # what lies in the padding must not reach the last frame
+        hidden = without_padding(hidden, mask)
         weights = self.weights(hidden) * mask
         hidden, weights = self.tail(hidden, weights, lens)
         num_tokens = weights.double().sum(1).floor().long()
@@ -134,7 +139,7 @@ class CifWeights(nn.Module):
         Gives tokens [B, N, D], the unscaled sums [B] and the scaled weights [B, T].
         """
         mask = frame_mask(lens, hidden.shape[1])
-        hidden = hidden * mask[..., None]
+        hidden = without_padding(hidden, mask)
         weights = self.weights(hidden) * mask
         sums = weights.sum(1)
         weights = weights * (target_lens / sums)[:, None]

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asrtools.errors import ConfigError
-from asrtools.layers.cif import CifWeights
+from asrtools.layers.cif import CifWeights, without_padding
 from asrtools.layers.mask import frame_mask
 from asrtools.register import tables
 
@@ -47,7 +47,7 @@ class CifPredictorV3(CifWeights):
 
     def upsampled(self, hidden: Tensor, lens: Tensor) -> Tensor:
         """Encoder output [B, T, D] to the weights of the branch, float32 [B, T * upsample_times]."""
-        hidden = hidden * frame_mask(lens, hidden.shape[1])[..., None]
+        hidden = without_padding(hidden, frame_mask(lens, hidden.shape[1]))
         source = self.look(hidden).transpose(1, 2) if self.use_cif1_cnn else hidden.transpose(1, 2)
         x = self.upsample_cnn(source).transpose(1, 2)  # [B, T * upsample_times, D]
         lens = lens * self.upsample_times

@@ -1,0 +1,121 @@
+"""Training losses of the Paraformer family against FunASR's: loss, what is reported, gradients, a few small steps."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from asrtools.build import load_model
+from asrtools.layers import cif, cif_upsampled
+
+MODELS = ("paraformer", "bicif_paraformer", "seaco_paraformer", "contextual_paraformer")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def as_in_the_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its predictor sees what lies in the padding, and the weights that enter its firing are 1e-4 greater."""
+    integrate = cif.integrate
+    monkeypatch.setattr(cif, "integrate", lambda hidden, weights, num: integrate(hidden, weights * (1 + 1e-4), num))
+    monkeypatch.setattr(cif, "without_padding", lambda hidden, mask: hidden)
+    both_ways = cif_upsampled.CifPredictorV3._both_ways
+    monkeypatch.setattr(
+        cif_upsampled.CifPredictorV3,
+        "_both_ways",
+        lambda self, x, lens: both_ways(self, x, lens.new_full(lens.shape, x.shape[1])),
+    )
+    monkeypatch.setattr(cif_upsampled, "without_padding", lambda hidden, mask: hidden)
+
+
+def trainable(directory: Path) -> nn.Module:
+    network = load_model(directory).network
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(module, nn.BatchNorm1d):
+            module.eval()
+    network.sampling_ratio = 0.0
+    return network
+
+
+def batch(directory: Path) -> dict[str, Tensor]:
+    with np.load(directory / "train.npz") as stored:
+        return {key.removeprefix("batch/"): torch.from_numpy(stored[key]) for key in stored if key.startswith("batch/")}
+
+
+def case(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / "train.json").read_text(encoding="utf-8"))["cases"]["cif_eps"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.usefixtures("as_in_the_oracle")
+def test_loss_reports_and_gradients_are_funasr_s(oracle: Path, name: str) -> None:
+    network, wanted = trainable(oracle / name), case(oracle / name)
+    loss, stats, weight = network(**batch(oracle / name))
+    loss.backward()
+    assert loss.item() == pytest.approx(wanted["loss"], rel=1e-4)
+    assert int(weight) == wanted["weight"]
+    for key, value in wanted["stats"].items():
+        if value is not None and key != "batch_size":
+            assert float(stats[key]) == pytest.approx(value, rel=1e-4, abs=1e-6), key
+    norms = {key: 0.0 if p.grad is None else p.grad.norm().item() for key, p in network.named_parameters()}
+    total = sum(norm**2 for norm in norms.values()) ** 0.5
+    assert total == pytest.approx(wanted["grad_norm_total"], rel=2e-4)
+    for key, norm in wanted["grad_norm"].items():
+        assert norms[key] == pytest.approx(norm or 0.0, rel=1e-3, abs=1e-4 * total), key
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.usefixtures("as_in_the_oracle")
+def test_small_steps_follow_funasr_s_curve(oracle: Path, name: str) -> None:
+    network, wanted = trainable(oracle / name), case(oracle / name)["sgd_small"]
+    optimizer = torch.optim.SGD(network.parameters(), lr=wanted["lr"])
+    inputs = batch(oracle / name)
+    for expected in wanted["loss_after_step"][:6]:
+        optimizer.zero_grad()
+        network(**inputs)[0].backward()
+        optimizer.step()
+        with torch.no_grad():
+            assert network(**inputs)[0].item() == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_padded_batch_costs_what_its_utterances_cost(oracle: Path, name: str) -> None:
+    """Summed over tokens: padding changes nothing, and no last token is lost to rounding."""
+    network, inputs = trainable(oracle / name), batch(oracle / name)
+    whole = network(**inputs)[0].item() * float(network(**inputs)[2])
+    alone = 0.0
+    for row in range(len(inputs["speech"])):
+        frames, tokens = int(inputs["speech_lengths"][row]), int(inputs["text_lengths"][row])
+        one = {key: value[row : row + 1] for key, value in inputs.items() if "hotword" not in key}
+        one |= {key: value for key, value in inputs.items() if "hotword" in key}
+        one["speech"], one["text"] = one["speech"][:, :frames], one["text"][:, :tokens]
+        if "seaco_label_pad" in one:
+            one["seaco_label_pad"] = one["seaco_label_pad"][:, :tokens]
+        loss, _, weight = network(**one)
+        alone += loss.item() * float(weight)
+    if "seaco" not in name:  # whose parts are divided by different counts
+        assert whole == pytest.approx(alone, rel=1e-4)
+
+
+def test_the_sampler_gives_right_tokens_where_the_first_pass_was_wrong(oracle: Path) -> None:
+    network, inputs = trainable(oracle / "paraformer"), batch(oracle / "paraformer")
+    network.sampling_ratio = 1.0
+    encoded, lens = network.encode(inputs["speech"], inputs["speech_lengths"].flatten())
+    text, text_lens = network.targets(inputs["text"], inputs["text_lengths"].flatten())
+    embedded, _, _ = network.predictor.to_length(encoded, lens, text_lens)
+    mixed, logits = network.sample(encoded, lens, text, text_lens, embedded)
+    is_token = text != network.ignore_id
+    assert not ((logits.argmax(-1) == text) & is_token).any()  # random weights: all are wrong, so all are given
+    right = network.embed_tokens(text * is_token)
+    assert torch.equal(mixed[is_token], right[is_token])
+    assert not mixed[~is_token].any()
