@@ -4,8 +4,8 @@
 #   bash tests/run.sh [--all] [--install] [PYTEST ARGUMENT ...]
 #
 #   --all       the slow tests too
-#   --install   install bats, shellcheck, zsh and ffmpeg with apt (bats with npm where there is no apt) where they are
-#               missing (as CI=true does); otherwise what needs them is skipped, and the summary says so
+#   --install   install bats, shellcheck, zsh, ffmpeg, Slurm and munge with apt (bats with npm where there is no apt) where they
+#               are missing (as CI=true does); otherwise what needs them is skipped, and the summary says so
 # shellcheck disable=SC2317  # functions are called through part
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -84,6 +84,9 @@ missing=()
 for tool in bats shellcheck zsh ffmpeg; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
+# tests of utils/slurm.sh start a cluster of their own
+command -v slurmctld >/dev/null || missing+=(slurm-wlm)
+command -v munged >/dev/null || missing+=(munge)
 install_tools() {
   local log=.venv/install.log
   echo "run.sh: installing ${missing[*]}"

@@ -17,73 +17,10 @@
 # 130, 143 interrupted, after the jobs and all they started were ended.
 set -euo pipefail
 
-usage_error() {
-  printf 'run.sh: %s (run.sh --help tells more)\n' "$1" >&2
-  exit 2
-}
-
-is_number() { case $1 in '' | *[!0-9]*) false ;; *) true ;; esac; }
-
-# ---------------------------------------------------------------- arguments
-
-max_jobs=
-gpus=
-retries=0
-while [ $# -gt 0 ]; do
-  case $1 in
-    -h | --help)
-      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
-      exit 0
-      ;;
-    --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
-    --max-jobs-run | --gpus | --retries | --mem | --time | --num-threads | --gpu | --config)
-      [ $# -ge 2 ] || usage_error "$1 needs a value"
-      case $1 in
-        --max-jobs-run)
-          { is_number "$2" && [ "$2" -ge 1 ]; } || usage_error "--max-jobs-run is '$2'; it takes a number from 1"
-          max_jobs=$2
-          ;;
-        --gpus) gpus=$2 ;;
-        --retries)
-          is_number "$2" || usage_error "--retries is '$2'; it takes a number from 0"
-          retries=$2
-          ;;
-      esac
-      shift 2
-      ;;
-    -*) usage_error "unknown option $1; it has --max-jobs-run --gpus --retries" ;;
-    *) break ;;
-  esac
-done
-
-job_name=
-first=1
-last=1
-if [[ ${1:-} =~ ^([A-Za-z_][A-Za-z0-9_]*)=([0-9]+)(:([0-9]+))?$ ]]; then
-  job_name=${BASH_REMATCH[1]}
-  # 10#: 08 is no octal number here
-  first=$((10#${BASH_REMATCH[2]}))
-  last=$((10#${BASH_REMATCH[4]:-${BASH_REMATCH[2]}}))
-  [ $first -le $last ] || usage_error "$1 holds no job; the first number is to be at most the second"
-  shift
-fi
-[ $# -ge 2 ] || usage_error "a log file and a command are needed, got: ${*:-nothing}"
-log_pattern=$1
-shift
-if [ $first -ne $last ]; then
-  case $log_pattern in
-    *"$job_name"*) ;;
-    *) usage_error "$((last - first + 1)) jobs would write into one log, $log_pattern; put $job_name into its name" ;;
-  esac
-fi
-num_jobs=$((last - first + 1))
-
-slots=()
-case $gpus in
-  '' | -1) ;;
-  *[!0-9A-Za-z,:./_-]* | ,* | *, | *,,*) usage_error "--gpus is '$gpus'; it takes a list such as 0,1" ;;
-  *) IFS=, read -r -a slots <<<"$gpus" ;;
-esac
+utils=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=job.sh
+. "$utils/job.sh"
+parse_job "$@"
 if [ -z "$max_jobs" ]; then
   if [ ${#slots[@]} -gt 0 ]; then
     max_jobs=${#slots[@]}
@@ -94,44 +31,13 @@ fi
 
 # ---------------------------------------------------------------- one job
 
-# As it could be typed again; %q would turn Chinese file names into octal numbers.
-quoted() {
-  local word quote="'\\''"
-  for word in "$@"; do
-    case $word in
-      '' | *[[:space:]\"\'\`\$\\\&\|\;\<\>\(\)\*\?\[\]\{\}\#\!\~]*) printf " '%s'" "${word//\'/$quote}" ;;
-      *) printf ' %s' "$word" ;;
-    esac
-  done
-}
-
-# Runs a command with log $1; in the background, in a process group of its own.
-run_one() {
-  local log=$1 status=0 began
-  shift
-  # the command gets the signal too and ends; this waits for it and writes the foot
-  trap : INT TERM HUP
-  began=$(date +%s)
-  {
-    printf '#%s\n# on %s, started %s%s\n#\n' "$(quoted "$@")" "$host" "$(date '+%Y-%m-%d %H:%M:%S')" \
-      "${gpus:+, CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES}"
-    "$@" || status=$?
-    printf '#\n# ended %s, after %s s, exit status %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" $(($(date +%s) - began)) $status
-  } </dev/null >"$log" 2>&1
-  return $status
-}
-
-host=$(hostname 2>/dev/null || uname -n)
-
 pids=()     # of the running jobs
 numbers=()  # their numbers
 places=()   # their entries of --gpus
 tries=()    # how often job first + i was begun
 logs=()
 num_ended=0
-num_failed=0
 pause=2     # hundredths of a second
-failures=
 
 signal_jobs() {
   local pid
@@ -167,17 +73,8 @@ trap 'interrupted TERM 143' TERM
 trap 'interrupted HUP 129' HUP
 
 start_job() {
-  local number=$1 i=$(($1 - first)) log=$log_pattern place='' word least count j k
-  local command=()
-  shift
-  if [ -n "$job_name" ]; then
-    log=${log//$job_name/$number}
-    for word in "$@"; do
-      command+=("${word//$job_name/$number}")
-    done
-  else
-    command=("$@")
-  fi
+  local number=$1 i=$(($1 - first)) log command=() place='' least count j k
+  number_job "$number"
 
   if [ ${#slots[@]} -gt 0 ]; then
     # the entry with the fewest running jobs, the first of several
@@ -208,18 +105,6 @@ start_job() {
   places+=("${place:--1}")
 }
 
-job_failed() {
-  local number=$1 status=$2 log=${logs[$1 - first]}
-  num_failed=$((num_failed + 1))
-  failures="$failures${failures:+, }${job_name:-the job}${job_name:+ $number}"
-  # one such end of a log is enough; the summary names the others
-  if [ $num_failed = 1 ]; then
-    printf 'run.sh: %s failed with exit status %s; the end of its log, %s:\n' \
-      "${job_name:-the job}${job_name:+ $number of $first:$last}" "$status" "$log" >&2
-    tail -n 15 -- "$log" | sed 's/^/  /' >&2
-  fi
-}
-
 # Takes job number pids[$1] off the list of running ones.
 job_ended() {
   local i=$1 number=${numbers[$1]} status=0 try
@@ -234,18 +119,12 @@ job_ended() {
     return
   fi
   num_ended=$((num_ended + 1))
-  [ $status -eq 0 ] || job_failed "$number" "$status"
+  [ $status -eq 0 ] || tell_failure "$number" "exit status $status" "${logs[$number - first]}"
 }
 
 # ---------------------------------------------------------------- all jobs
 
-# before the first job starts, so that none is left running when a folder cannot be made
-for ((number = first; number <= last; number++)); do
-  folder=$log_pattern
-  [ -z "$job_name" ] || folder=${log_pattern//$job_name/$number}
-  folder=$(dirname -- "$folder")
-  { mkdir -p -- "$folder" && [ -w "$folder" ]; } 2>/dev/null || usage_error "the folder $folder cannot be written; name another place for the log"
-done
+make_log_folders
 
 next=$first
 again=()  # numbers of failed jobs that get another try
@@ -260,7 +139,7 @@ while [ $num_ended -lt $num_jobs ]; do
     else
       break
     fi
-    start_job "$number" "$@"
+    start_job "$number"
   done
 
   # looked at often after something happened, for short jobs, and then less and less; macOS' bash 3.2 has no `wait -n`
@@ -274,14 +153,4 @@ while [ $num_ended -lt $num_jobs ]; do
   done
 done
 
-if [ $num_failed -gt 0 ]; then
-  if [ $num_jobs -gt 1 ]; then
-    printf 'run.sh: %s of %s jobs failed: %s (logs: %s)\n' $num_failed $num_jobs "$failures" "$log_pattern" >&2
-  fi
-  for word in "$@"; do
-    if [ "$word" = '|' ]; then
-      echo "run.sh: a lone '|' is handed to the command as it stands; for a pipe write: run.sh LOG bash -c '... | ...'" >&2
-    fi
-  done
-  exit 1
-fi
+close_jobs
