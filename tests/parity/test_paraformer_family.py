@@ -96,6 +96,24 @@ def test_times_of_the_plain_model_are_funasr_s(models: dict[str, LoadedModel], o
         assert found == {key: results[0][key] for key in found}, wav
 
 
+def test_the_aishell_recipe_s_model_gives_funasr_s_text(models: dict[str, LoadedModel], oracle: Path) -> None:
+    model = models["paraformer_conformer"]
+    for wav, results in expected(oracle, "paraformer_conformer")["results"].items():
+        decoded = recognize(model, [samples(oracle, wav)])[0]
+        assert as_funasr(model, decoded, False)["text"] == results[0]["text"], wav
+
+
+def test_a_search_with_ctc_gives_funasr_s_text_on_every_call(models: dict[str, LoadedModel], oracle: Path) -> None:
+    model = models["paraformer_conformer"]
+    content = expected(oracle, "paraformer_conformer")
+    for key, results in content["beam_search"].items():
+        wav, weight, beam = key.split("|")
+        options = DecodeOptions(ctc_weight=float(weight.removeprefix("ctc")), beam_size=int(beam.removeprefix("beam")))
+        wave = samples(oracle, wav)
+        assert as_funasr(model, recognize(model, [wave], options)[0], False)["text"] == results[0]["text"]
+        assert as_funasr(model, recognize(model, [wave])[0], False)["text"] == content["results"][wav][0]["text"]
+
+
 @pytest.mark.parametrize("name", (*FAMILY, "paraformer_conformer"))
 def test_a_batch_gives_each_utterance_what_it_gives_alone(
     models: dict[str, LoadedModel], oracle: Path, name: str

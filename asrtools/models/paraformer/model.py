@@ -1,6 +1,7 @@
 """Paraformer: all tokens of an utterance in one pass (Gao et al. 2022, arXiv 2206.08317)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from asrtools.layers.cif import fire_marks
 from asrtools.models.paraformer.loss import ParaformerLoss
+from asrtools.models.paraformer.search import search, wants_search
 from asrtools.models.protocols import Decoded, DecodeOptions, Firing
 from asrtools.register import tables
 
@@ -71,12 +73,25 @@ class Paraformer(ParaformerLoss, nn.Module):
         timings: Sequence[Firing | None] = [None] * len(feats)
         if options.timestamps:
             timings = self.timings(encoded, lens, weights, num_tokens)
-        best, ids = log_probs.max(-1)
         counts = num_tokens.tolist()
+        if wants_search(options, self.ctc):
+            return [
+                self._searched(log_probs[row, :count], encoded[row : row + 1, :length], timings[row], options)
+                for row, (count, length) in enumerate(zip(counts, lens.tolist(), strict=True))
+            ]
+        best, ids = log_probs.max(-1)
         return [
             (self.decoded(one[:count].tolist(), score[:count].tolist(), timing),)
             for one, score, timing, count in zip(ids.cpu(), best.cpu(), timings, counts, strict=True)
         ]
+
+    def _searched(
+        self, log_probs: Tensor, encoded: Tensor, timing: Firing | None, options: DecodeOptions
+    ) -> tuple[Decoded, ...]:
+        if not len(log_probs):
+            return (Decoded(),)
+        found = search(log_probs, encoded, self.ctc, self.blank_id, self.sos, self.eos, options)
+        return tuple(replace(self.decoded(one.ids, one.token_scores, timing), score=one.score) for one in found)
 
     def token_log_probs(
         self, encoded: Tensor, lens: Tensor, tokens: Tensor, num_tokens: Tensor, options: DecodeOptions
@@ -105,7 +120,8 @@ class Paraformer(ParaformerLoss, nn.Module):
 
     def decoded(self, ids: Sequence[int], log_probs: Sequence[float], timing: Firing | None) -> Decoded:
         """A hypothesis without the ids that stand for no text; its score is that of all of them, as published."""
-        kept = [index for index, one in enumerate(ids) if one not in (self.blank_id, self.sos, self.eos)]
+        textless = (self.blank_id, self.sos, self.eos)
+        kept = [index for index, one in enumerate(ids) if one not in textless and index < len(log_probs)]
         return Decoded(
             tuple(ids[index] for index in kept),
             float(sum(log_probs)),
