@@ -30,7 +30,9 @@ decode --jsonl wav.scp | punc > records.jsonl"""
     default="auto",
     help="What DATA is; auto goes by directory, then extension, then the first byte.",
 )
-@click.option("--capitalize/--no-capitalize", default=True, help="Begin sentences with a capital.  [default: do]")
+@click.option(
+    "--capitalize/--no-capitalize", default=True, help="Begin sentences with a capital, or not.  [default: capitalize]"
+)
 @click.option("--split-size", type=click.IntRange(1), default=20, show_default=True, help="Words in a window.")
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Most windows in a batch.")
 @model_option
@@ -42,7 +44,8 @@ def punc(data: str, **options: Any) -> int:
 
     Marks are put after words, and sentences begin with a capital; nothing else changes. Records keep what they hold,
     get marks on their tokens too, and `sentences` with the times of these. What comes in goes out as soon as the input
-    pauses. DATA is a text file, a data directory, a list of records or - for stdin.
+    pauses. DATA is a text file, a data directory, a list of records or - for stdin. The model is ct-punc unless --model
+    says otherwise.
     """
     if options["resume"] and not options["output_dir"]:
         raise click.UsageError("--resume goes on with an --output-dir run; give the directory")

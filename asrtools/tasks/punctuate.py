@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Generic, TypeVar
@@ -131,13 +131,13 @@ class Punctuate:
             found.append(self._finished(under_way))
         return found
 
-    def records(self, records: Iterable[Utterance]) -> Iterator[Utterance]:
+    def records(self, records: Iterable[Utterance], num_ahead: int | None = None) -> Iterator[Utterance]:
         """The records with marks in their text and on their tokens, and with sentences; in order.
 
-        They are read a bounded number ahead. Where `records` says by `is_ready(seconds)` that no more comes for now,
-        those that came are finished first.
+        Up to `num_ahead` texts (256 for batches of 64) are taken before the first comes out; 1 where each is long in
+        coming. Where `records` says by `is_ready(seconds)` that no more comes for now, those that came are finished.
         """
-        for under_way in self._run(_with_text(records), getattr(records, "is_ready", None)):
+        for under_way in self._run(_with_text(records), num_ahead, getattr(records, "is_ready", None)):
             record = under_way.item
             if under_way.error:
                 yield replace(record, status="error", error=under_way.error)
@@ -162,13 +162,18 @@ class Punctuate:
         whole, _ = closed(classes, words[-1].text, self.marks)
         return Punctuated(source, words, whole, self.marks, windows.starts, classes[-1])
 
-    def _run(self, items: Iterable[tuple[Item, str | None]], is_ready=None) -> Iterator[_UnderWay[Item]]:
+    def _run(
+        self,
+        items: Iterable[tuple[Item, str | None]],
+        num_ahead: int | None = None,
+        is_ready: Callable[[float], bool] | None = None,
+    ) -> Iterator[_UnderWay[Item]]:
         """Items with the text of each, to items whose text has been through the model; in order."""
         source = iter(items)
         is_open = True
         waiting: deque[_UnderWay[Item]] = deque()  # all that have not been given out, in order
         active: list[_UnderWay[Item]] = []
-        pool = self.batch_size * POOL_BATCHES
+        pool = num_ahead or self.batch_size * POOL_BATCHES
         while is_open or waiting:
             deadline = time.monotonic() + (0 if active else PATIENCE_S)
             while is_open and len(active) < pool and len(waiting) < AHEAD * pool:

@@ -5,6 +5,7 @@ changes, so that taking both away gives the text back. `funasr_text`: the string
 letter, which joins the words anew.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,6 +19,7 @@ ENDS = ("。", "？")  # what ends a sentence, as FunASR compares it
 COMMA = "，"
 NARROW = {"，": ",", "。": ".", "？": "?", "、": ","}
 WIDE = {",": "，", ".": "。", "?": "？"}
+OPENING = ("Ps", "Pi")  # categories of Unicode
 FUNASR_NARROW = {"，": ",", "。": ".", "？": "?"}
 
 
@@ -46,7 +48,7 @@ class PlacedMark(NamedTuple):
 
 
 def find_marks(text: str, words: Sequence[Word], classes: Sequence[int], marks: MarkSet) -> list[PlacedMark]:
-    """Where marks go in a text: after words, none where one already stands.
+    """Where marks go in a text: after words, none where one already stands, nor after an opening bracket.
 
     A mark inside of what people call a word goes to its end.
     """
@@ -56,8 +58,10 @@ def find_marks(text: str, words: Sequence[Word], classes: Sequence[int], marks: 
         sign = marks.sign(index) or sign
         if not may_take_mark(text, word.end):
             continue
-        if sign and text[word.end - 1] not in MARKS and text[word.end : word.end + 1] not in tuple(MARKS):
-            placed.append(PlacedMark(word.end, _fitting(sign, text[word.end - 1])))
+        before = text[word.end - 1]
+        is_marked = before in MARKS or (word.end < len(text) and text[word.end] in MARKS)
+        if sign and not is_marked and unicodedata.category(before) not in OPENING:
+            placed.append(PlacedMark(word.end, _fitting(sign, before)))
         sign = ""
     return placed
 

@@ -160,6 +160,18 @@ def test_an_endless_input_is_read_a_bounded_number_ahead() -> None:
     assert taken <= 4 * 4 * 4 + 1
 
 
+def test_one_record_at_a_time_where_that_is_wanted() -> None:
+    taken: list[str] = []
+
+    def source() -> Iterator[Utterance]:
+        for key in "abc":
+            taken.append(key)
+            yield Utterance(key, text="你好世界")
+
+    for number, _ in enumerate(make().records(source(), num_ahead=1), 1):
+        assert len(taken) == number
+
+
 def test_capitals_can_be_left_alone() -> None:
     (found,) = make(capitalize=False).records([Utterance("a", text="hello world")])
     assert found.text.startswith("hello")

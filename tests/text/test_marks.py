@@ -75,6 +75,7 @@ def test_a_mark_never_stands_inside_a_word_or_beside_another(text: str, data: st
         ("你好，世界。", [NONE, STOP, COMMA, NONE, STOP, STOP], "你好，世界。"),
         ("ok. it's", [STOP, STOP], "Ok. it's."),
         ("好👍", [NONE, STOP], "好👍。"),
+        ("「你好」吗", [COMMA, NONE, COMMA, NONE, STOP], "「你好，」吗。"),
     ],
 )
 def test_marks_fit_the_script_they_follow(text: str, classes: list[int], wanted: str) -> None:
