@@ -72,9 +72,16 @@ hub_options: Decorator = stack(
 
 model_option: Decorator = click.option("--model", metavar="MODEL", help="Alias, hub id or model directory.")
 
+output_dir_option: Decorator = click.option(
+    "--output-dir", type=click.Path(file_okay=False), metavar="DIR", help="Write result files there."
+)
+jsonl_option: Decorator = click.option(
+    "--jsonl", is_flag=True, help="Print records, one JSON object a line, instead of plain lines."
+)
+
 result_options: Decorator = stack(
-    click.option("--output-dir", type=click.Path(file_okay=False), metavar="DIR", help="Write result files there."),
-    click.option("--jsonl", is_flag=True, help="Print records, one JSON object a line, instead of plain lines."),
+    output_dir_option,
+    jsonl_option,
     click.option("--resume", is_flag=True, help="Finish an interrupted --output-dir run."),
 )
 

@@ -1,16 +1,279 @@
 """spk-diarize: find who speaks when: RTTM on stdout."""
 
-from asrtools.commands.command import launch
-from asrtools.commands.options import data_argument, data_options, network_options
-from asrtools.commands.unfinished import unfinished
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from asrtools.commands.command import Tally, command, complain, launch, progress, refuse_overwriting
+from asrtools.commands.options import (
+    batch_options,
+    data_argument,
+    data_options,
+    device_options,
+    hub_options,
+    jsonl_option,
+    model_option,
+)
+from asrtools.commands.speaker_options import cluster_options, known_options, speech_options
+from asrtools.errors import ConfigError
+from asrtools.record import Utterance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from asrtools.io.feature_writer import FeatureWriter
+    from asrtools.tasks.clustering import ClusterOptions
+    from asrtools.tasks.diarize import Diarization
+    from asrtools.tasks.embed import SampleReader, SpeakerModel
+
+DEFAULT_MODEL = "cam++"
+EXAMPLE = """\
+spk-diarize wav.scp > who.rttm
+spk-diarize --num-speakers 2 --enroll known.scp data/meetings > who.rttm
+decode --vad-model fsmn-vad --jsonl wav.scp | punc | spk-diarize --jsonl - > who.jsonl
+spk-diarize --trials trials --embeddings xvector.ark wav.scp > scores"""
 
 
-@unfinished("speaker diarization", example="spk-diarize wav.scp > who.rttm")
+@command(example=EXAMPLE, takes_overrides=True)
 @data_argument
+@click.option("--checkpoint", metavar="FILE", help="Take the parameters from this file in place of the model's.")
+@speech_options
+@cluster_options
+@known_options
 @data_options
-@network_options
-def spk_diarize() -> None:
-    """Find who speaks when: RTTM on stdout."""
+@model_option
+@device_options
+@batch_options
+@hub_options
+@jsonl_option
+def spk_diarize(data: tuple[str, ...], **options: Any) -> int:
+    """Find who speaks when: RTTM on stdout.
+
+    DATA is wav.scp, a data directory, list.jsonl, recordings, or - for stdin. Records with a span (a data directory
+    with segments; start_ms and end_ms in jsonl) are the stretches of speech themselves, in any order, and may overlap;
+    in whole recordings speech is looked for with --vad-model. With --jsonl a segment comes out with its `speaker`, a
+    record with sentences or tokens with that of each, and any other recording as a record for each turn.
+    """
+    if not data:
+        raise click.UsageError("it takes DATA")
+    if options["channel"] == "all":
+        raise click.UsageError("--channel all: voices are of one channel; take mix, each or a number")
+    if options["trials"] and options["jsonl"]:
+        raise click.UsageError("--trials prints scores, not records; leave out --jsonl")
+    if options["segments"] and options["trials"]:
+        raise click.UsageError("--trials compares whole inputs; leave out --segments")
+    utterances, options["clustering"] = _inputs(data, options), _clustering(options)
+    from asrtools.tasks.embed import SampleReader, open_speaker_model
+
+    model = open_speaker_model(
+        _directory(options["model"] or DEFAULT_MODEL, options),
+        options["overrides"],
+        options["checkpoint"],
+        options["device"],
+        options["ncpu"],
+    )
+    reader = SampleReader("mix" if options["channel"] == "each" else options["channel"], options["fs"])
+    known = _known_speakers(model, options)
+    if not options["embeddings"]:
+        return _run(utterances, model, reader, known, None, options)
+    with _vector_writer(data, options["embeddings"]) as writer:
+        return _run(utterances, model, reader, known, writer, options)
+
+
+def _run(
+    utterances: Iterator[Utterance],
+    model: "SpeakerModel",
+    reader: "SampleReader",
+    known: "dict[str, np.ndarray]",
+    writer: "FeatureWriter | None",
+    options: dict[str, Any],
+) -> int:
+    if options["trials"]:
+        return _verify(utterances, model, reader, known, writer, options)
+    return _diarize(utterances, model, reader, known, writer, options)
+
+
+def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
+    import itertools
+
+    from asrtools.io.source import read_inputs
+    from asrtools.tasks.given_segments import cut_by_segments
+
+    utterances = read_inputs(data, options["input_type"], options["fs"], options["channel"], tables=())
+    if options["segments"]:
+        utterances = cut_by_segments(utterances, options["segments"])
+    first = next(utterances)  # what is wrong with DATA itself shows now
+    return itertools.chain([first], utterances)
+
+
+def _clustering(options: dict[str, Any]) -> "ClusterOptions":
+    from asrtools.tasks.clustering import ClusterOptions
+
+    names = ("num_speakers", "min_speakers", "max_speakers", "merge_threshold")
+    try:
+        return ClusterOptions(**{name: options[name] for name in names})
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _directory(name: str, options: dict[str, Any]) -> "Path":
+    from asrtools.hub import model_directory
+
+    return model_directory(name, **{key: options[key] for key in ("hub", "revision", "offline")})
+
+
+def _known_speakers(model: "SpeakerModel", options: dict[str, Any]) -> "dict[str, np.ndarray]":
+    if not options["enroll"]:
+        return {}
+    from asrtools.io.source import read_inputs
+    from asrtools.tasks.embed import embed_utterances
+    from asrtools.tasks.verify import enrolled_speakers
+
+    records = read_inputs([options["enroll"]], fs=options["fs"], tables=("utt2spk",))
+    return enrolled_speakers(embed_utterances(model, records))
+
+
+def _vector_writer(data: tuple[str, ...], out: str) -> "FeatureWriter":
+    from asrtools.io.feature_writer import FeatureWriter
+
+    is_wspecifier = out.partition(":")[0].split(",")[0] in ("ark", "scp")
+    writer = FeatureWriter(out if is_wspecifier else f"ark:{out}", num_axes=1)
+    if "-" in writer.paths or writer.folder is None:
+        raise click.UsageError("--embeddings: stdout holds the turns or scores; name a file")
+    refuse_overwriting(data, writer.paths)
+    return writer
+
+
+def _verify(
+    utterances: Iterator[Utterance],
+    model: "SpeakerModel",
+    reader: "SampleReader",
+    known: "dict[str, np.ndarray]",
+    writer: "FeatureWriter | None",
+    options: dict[str, Any],
+) -> int:
+    import numpy as np
+
+    from asrtools.metrics.equal_error_rate import equal_error_rate
+    from asrtools.tasks.embed import embed_utterances
+    from asrtools.tasks.verify import read_trials, score_trials
+
+    trials = list(read_trials(options["trials"]))  # what is wrong with the file shows before the work
+    tally, tested = Tally("spk-diarize"), {}
+    for utterance, vector in progress(embed_utterances(model, utterances, reader), "spk-diarize"):
+        tally.count(utterance)
+        if vector is not None:
+            tested[utterance.key] = vector
+            if writer is not None:
+                writer.write(utterance.key, vector)
+    scores, labels, num_failed = [], [], 0
+    for trial, score in score_trials(trials, tested, known):
+        if isinstance(score, str):
+            num_failed += 1
+            complain("spk-diarize", score)
+            continue
+        sys.stdout.write(f"{trial.first} {trial.second} {score:.6f}\n")
+        if trial.is_target is not None:
+            scores.append(score)
+            labels.append(trial.is_target)
+    if 0 < sum(labels) < len(labels):
+        rate, threshold = equal_error_rate(np.array(scores), np.array(labels))
+        about = f"{len(labels)} trials, {sum(labels)} of them targets"
+        complain("spk-diarize", f"EER {100 * rate:.2f} % at {threshold:.4f} ({about})")
+    failed = f", {num_failed} without a score" if num_failed else ""
+    complain("spk-diarize", f"{len(trials) - num_failed} of {len(trials)} trials scored{failed}")
+    return tally.close() or int(num_failed > 0)
+
+
+def _diarize(
+    utterances: Iterator[Utterance],
+    model: "SpeakerModel",
+    reader: "SampleReader",
+    known: "dict[str, np.ndarray]",
+    writer: "FeatureWriter | None",
+    options: dict[str, Any],
+) -> int:
+    from asrtools.tasks.diarize import Diarizer, one_of_each_name, recordings_of
+    from asrtools.tasks.embed import embed_utterances
+    from asrtools.tasks.verify import names_of
+
+    together = max(1, min(options["batch_size"], int(options["batch_seconds"] / 1.5)))
+    diarizer = Diarizer(model, options["clustering"], reader, together)
+    tally = Tally("spk-diarize")
+
+    def recorded() -> Iterator[Utterance]:
+        for utterance in utterances:
+            if writer is not None:
+                for done, vector in embed_utterances(model, [utterance], reader):
+                    if vector is not None:
+                        writer.write(done.key, vector)
+            yield utterance
+
+    found = diarizer(recordings_of(recorded(), _segment_finder(reader, options)))
+    for diarization in progress(found, "spk-diarize"):
+        names = names_of(diarization.centres, known, options["enroll_threshold"])
+        diarization = one_of_each_name(diarization, names)
+        (_print_records if options["jsonl"] else _print_turns)(diarization, names)
+        sys.stdout.flush()
+        for record in _counted(diarization):
+            tally.count(record)
+    return tally.close()
+
+
+def _counted(diarization: "Diarization") -> list[Utterance]:
+    """The inputs: segments where they were given, else the recording."""
+    from dataclasses import replace
+
+    recording = diarization.recording
+    if recording.whole is None:
+        return list(recording.segments)
+    failed = next((one for one in recording.segments if one.status == "error"), None)
+    if failed is not None:
+        return [replace(recording.whole, status="error", error=failed.error)]
+    return [replace(recording.whole, status="ok" if diarization.turns else "no-speech")]
+
+
+def _print_turns(diarization: "Diarization", names: list[str]) -> None:
+    from asrtools.io.rttm import Turn, to_line
+
+    recording = diarization.recording
+    channel = "1" if recording.channel is None else str(recording.channel + 1)
+    for turn in diarization.turns:
+        line = to_line(Turn(recording.key, turn.start_ms, turn.end_ms, names[turn.speaker], channel))
+        sys.stdout.write(line + "\n")
+
+
+def _print_records(diarization: "Diarization", names: list[str]) -> None:
+    from asrtools.io.jsonl import to_line
+    from asrtools.tasks.diarize import turn_records, with_speakers
+
+    recording = diarization.recording
+    if recording.whole is None:
+        records = [
+            one if one.status == "error" else with_speakers(one, diarization, names) for one in recording.segments
+        ]
+    elif recording.whole.sentences or recording.whole.tokens:
+        (counted,) = _counted(diarization)
+        records = [with_speakers(counted, diarization, names)]
+    elif diarization.turns:
+        records = turn_records(diarization, names)
+    else:
+        records = _counted(diarization)
+    for record in records:
+        sys.stdout.write(to_line(record) + "\n")
+
+
+def _segment_finder(reader: "SampleReader", options: dict[str, Any]) -> "Callable[[Utterance], Sequence[Utterance]]":
+    def find(utterance: Utterance) -> Sequence[Utterance]:
+        if options["vad_model"] == "none":
+            return [utterance]
+        raise click.UsageError("speech cannot be looked for yet; give segments, or --vad-model none")
+
+    return find
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Write feature matrices as Kaldi archives; what bears its final name is complete."""
+"""Write feature matrices, or vectors, as Kaldi archives; what bears its final name is complete."""
 
 import errno
 import io
@@ -28,6 +28,7 @@ class MatrixFormat:
     where: str  # what errors call the archive
     is_text: bool = False
     method: int | None = None  # of compression
+    num_axes: int = 2  # 1: vectors [D] in place of matrices [T, D]
 
     def encode(self, key: str, matrix: np.ndarray) -> list[bytes | memoryview]:
         """Key and matrix [T, D] as they stand in an archive; a key Kaldi could not read back and NaN are DataErrors."""
@@ -35,7 +36,7 @@ class MatrixFormat:
 
         matrix = self._checked(key, matrix)
         name = key.encode("utf-8") + b" "
-        if not self.is_text and self.method is None:  # kaldiio would copy the matrix twice
+        if not self.is_text and self.method is None and self.num_axes == 2:  # kaldiio would copy the matrix twice
             return [
                 name + struct.pack("<2s3sBiBi", b"\0B", b"FM ", 4, matrix.shape[0], 4, matrix.shape[1]),
                 matrix.data,
@@ -51,10 +52,9 @@ class MatrixFormat:
         where = f"{self.where}: {key!r}"
         check_key(key, where)
         matrix = np.asarray(matrix)
-        if matrix.ndim != 2 or not matrix.size or matrix.dtype.kind not in "fiu":
-            raise DataError(
-                f"{where} has {matrix.dtype} of the shape {matrix.shape}; should be [frames, dimension], not empty"
-            )
+        if matrix.ndim != self.num_axes or not matrix.size or matrix.dtype.kind not in "fiu":
+            wanted = "[frames, dimension]" if self.num_axes == 2 else "[dimension]"
+            raise DataError(f"{where} has {matrix.dtype} of the shape {matrix.shape}; should be {wanted}, not empty")
         matrix = np.ascontiguousarray(matrix, dtype=np.float32)
         low, high = float(matrix.min()), float(matrix.max())
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -75,10 +75,10 @@ class FeatureWriter:
     nothing when nothing was written: files of before then stay.
 
     `out`: a directory (feats.ark, feats.scp and utt2num_frames in it) or a Kaldi wspecifier: `ark:F`, `ark,t:F`,
-    `ark,scp:F,S`, `ark:-`. `compress`: None, "auto" or one of METHODS.
+    `ark,scp:F,S`, `ark:-`. `compress`: None, "auto" or one of METHODS. `num_axes` 1: vectors, which are not compressed.
     """
 
-    def __init__(self, out: StrPath, compress: str | int | None = None):
+    def __init__(self, out: StrPath, compress: str | int | None = None, num_axes: int = 2):
         out = os.fspath(out)
         options = out.partition(":")[0].split(",")
         is_text = "t" in options
@@ -94,7 +94,7 @@ class FeatureWriter:
                 os.makedirs(out, exist_ok=True)
             except OSError as error:
                 raise write_failure(out, error) from error
-        self.format = MatrixFormat(self._ark_path, is_text, _method(compress, out))
+        self.format = MatrixFormat(self._ark_path, is_text, _method(compress, out), num_axes)
         if is_text and self.format.method is not None:
             raise DataError(f"{out}: text cannot be compressed; leave out `t` or --compress")
         # where parts can be kept that become part of the archive; None when it goes to stdout

@@ -15,6 +15,8 @@ from asrtools.checkpoint import build_empty
 from asrtools.errors import ModelError
 from asrtools.features.speaker_frontend import SpeakerFrontend
 from asrtools.models.campplus.model import CAMPPlus
+from asrtools.models.embedding import EmbeddingRunner
+from asrtools.record import Utterance
 from asrtools.tasks.clustering import (
     ClusterOptions,
     cluster,
@@ -23,6 +25,10 @@ from asrtools.tasks.clustering import (
     normalized,
     smallest_eigenpairs,
 )
+from asrtools.tasks.diarize import Diarizer, Recording
+from asrtools.tasks.embed import SpeakerModel
+from asrtools.tasks.speaker_turns import SpeakerTurn, turns_of
+from asrtools.tasks.speaker_windows import padded
 
 TOLERANCE = 1e-4  # of embeddings
 # bands so quiet that float32 spectra differ in their rounding; against float64 ours is as near as FunASR's
@@ -193,3 +199,59 @@ def test_features_that_do_not_fit_are_named() -> None:
         network.embed(torch.zeros(1, 5, 60), torch.tensor([5]))
     with pytest.raises(ModelError, match="at least one frame"):
         network.embed(torch.zeros(1, 5, 80), torch.tensor([0]))
+
+
+def speech_of(oracle: Path) -> list[Utterance]:
+    """The segments that FunASR's pipeline found in vad_example."""
+    spans = json.loads((oracle / "fsmn_vad/expected.json").read_text())["offline_fixed800"]["vad_example"][0]["value"]
+    source = str(oracle / "wavs/vad_example.wav")
+    return [Utterance(f"s{start}", source, start_ms=start, end_ms=end, recording="vad_example") for start, end in spans]
+
+
+def test_windows_their_embeddings_and_turns_are_funasrs(oracle: Path, model, stored, expected) -> None:
+    samples = samples_of(oracle, "vad_example")
+    speakers = SpeakerModel(EmbeddingRunner(model.network), model.frontend, model.directory)
+    spans, feats = [], []
+    for start_s, end_s, _ in expected["postprocess"]:  # the segments: all are one speaker's
+        first = round(1000 * start_s)
+        segment = samples[16 * first : 16 * round(1000 * end_s)]
+        for start, end, window in speakers.features_of_windows(segment):
+            spans.append((start / 16000 + first / 1000, end / 16000 + first / 1000))
+            feats.append(window)
+            assert np.array_equal(window, model.frontend(padded(segment[start:end])))
+    assert spans == [tuple(span) for span in expected["sv_chunk"]]
+    vectors = speakers.embed(feats)
+    # window 12 has a channel that hardly moves, and the square root in its deviation magnifies any rounding
+    distances = np.abs(vectors - stored["chunks/emb"]).max(axis=1)
+    assert np.delete(distances, 12).max() < TOLERANCE
+    assert distances[12] < 10 * TOLERANCE
+    wanted = [SpeakerTurn(round(1000 * a), round(1000 * b), int(speaker)) for a, b, speaker in expected["postprocess"]]
+    assert turns_of(spans, cluster(vectors)) == wanted
+
+
+@pytest.mark.parametrize(("case", "number"), [("vad_punc_spk_fixed", None), ("vad_punc_spk_fixed_spk2", 2)])
+def test_speakers_of_sentences_are_funasrs(oracle: Path, model, case: str, number: int | None) -> None:
+    results = json.loads((oracle / "pipeline/expected.json").read_text())["results"][case]
+    sentences = results[0]["sentence_info"]
+    speakers = SpeakerModel(EmbeddingRunner(model.network), model.frontend, model.directory)
+    diarizer = Diarizer(speakers, ClusterOptions(num_speakers=number))
+    (found,) = diarizer([Recording("vad_example", tuple(speech_of(oracle)))])
+    assert [found.speaker_of(one["start"], one["end"]) for one in sentences] == [one["spk"] for one in sentences]
+
+
+def test_windows_embed_to_the_same_bits_whatever_comes_with_them(model) -> None:
+    generator = np.random.default_rng(0)
+    feats = [generator.standard_normal((148, 80)).astype(np.float32) for _ in range(7)]
+    feats.append(generator.standard_normal((30, 80)).astype(np.float32))
+    runner = EmbeddingRunner(model.network)
+    together = runner(feats, fills_batches=True)
+    order = generator.permutation(len(feats))
+    assert np.array_equal(runner([feats[i] for i in order], fills_batches=True), together[order])
+    for one, vector in zip(feats, together, strict=True):
+        assert np.array_equal(runner([one], fills_batches=True)[0], vector)
+    assert runner([]).shape[0] == 0
+
+
+def test_a_network_of_another_kind_is_refused() -> None:
+    with pytest.raises(ModelError, match="Linear gives no speaker embeddings"):
+        EmbeddingRunner(nn.Linear(2, 2))

@@ -105,15 +105,19 @@ class CAMPPlus(nn.Module):
         if min(lens, default=1) < 1:
             raise ModelError("features of no frame have no embedding; at least one frame is wanted")
         run = self.forward if self.config_str != FOLDABLE else self.folded()
-        frames_at_once = ROW_FRAMES if feats.device.type == "cpu" else DEVICE_FRAMES
         embeddings = np.empty((len(lens), self.embedding_size), dtype=np.float32)
         for length in sorted(set(lens)):
             rows = [row for row, n in enumerate(lens) if n == length]
-            step = max(1, frames_at_once // length)
+            step = self.rows_at_once(length)
             for first in range(0, len(rows), step):
                 some = rows[first : first + step]
                 embeddings[some] = run(feats[some, :length]).float().cpu().numpy()
         return embeddings
+
+    def rows_at_once(self, num_frames: int) -> int:
+        """How many rows of that length go through together."""
+        is_on_cpu = self.head.conv1.weight.device.type == "cpu"
+        return max(1, (ROW_FRAMES if is_on_cpu else DEVICE_FRAMES) // num_frames)
 
     def folded(self) -> FoldedCampplus:
         """The network for use, made once from the parameters as they are."""
