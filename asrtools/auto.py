@@ -14,7 +14,10 @@ from asrtools.tasks.call_options import CallOptions, split_keywords
 from asrtools.tasks.model_face import Face, PunctuationFace, RecognitionFace
 
 # Where a model comes from and runs; these never reach its configuration.
-PLACE = ("model_revision", "revision", "hub", "device", "ncpu", "offline", "init_param", "checkpoint", "model_path")
+PLACE = (
+    *("model_revision", "revision", "hub", "offline", "init_param", "checkpoint", "model_path"),
+    *("device", "ncpu", "dtype", "fp16", "bf16"),
+)
 
 
 class AutoModel:
@@ -55,16 +58,27 @@ def open_face(
     device = device_of(place.get("device"), ngpu)
     checkpoint = place.get("init_param", place.get("checkpoint"))
     routed = build.route_to_model(config.load(directory), overrides)
-    return face_of(load(directory, routed, checkpoint, device, place.get("ncpu")), device)
+    return face_of(load(directory, routed, checkpoint, device, place.get("ncpu"), dtype_of(place)), device)
+
+
+def dtype_of(place: Mapping[str, Any]) -> str:
+    """`dtype`, or the documented switches `bf16` and `fp16`."""
+    switched = [name for name in ("bf16", "fp16") if place.get(name)]
+    return str(place.get("dtype") or next(iter(switched), "fp32"))
 
 
 def load(
-    directory: Path, overrides: Mapping[str, Any], checkpoint: Any, device: str, num_threads: int | None
+    directory: Path,
+    overrides: Mapping[str, Any],
+    checkpoint: Any,
+    device: str,
+    num_threads: int | None,
+    dtype: str = "fp32",
 ) -> LoadedModel:
     from asrtools.models.runner import set_threads
 
     set_threads(num_threads)
-    return build.load_model(directory, overrides, checkpoint, device=device)
+    return build.load_model(directory, overrides, checkpoint, device=device, dtype=dtype)
 
 
 def face_of(model: LoadedModel, device: str) -> Face:

@@ -70,7 +70,12 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
 
     started = time.time()
     recognition = open_recognition(
-        _directory(options), options["overrides"], options["checkpoint"], options["device"], options["ncpu"]
+        _directory(options),
+        options["overrides"],
+        options["checkpoint"],
+        options["device"],
+        options["ncpu"],
+        options["dtype"],
     )
     transcribe = recognition.transcriber(
         _search(recognition, options, needs_times=style not in ("kaldi", "txt") or bool(options["output_dir"])),

@@ -8,6 +8,13 @@ FORMATS = ("kaldi", "txt", "json", "srt", "vtt", "ctm")
 
 model_options: Decorator = stack(
     click.option("--checkpoint", metavar="FILE", help="Take the parameters from this file in place of the model's."),
+    click.option(
+        "--dtype",
+        type=click.Choice(["fp32", "bf16", "fp16", "int8"]),
+        default="fp32",
+        show_default=True,
+        help="Precision of the linear layers; int8 on a CPU only.",
+    ),
     click.option("--remote-code", metavar="FILE.py", help="Where the class of the model is defined."),
 )
 

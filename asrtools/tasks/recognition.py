@@ -76,6 +76,7 @@ def open_recognition(
     checkpoint: str | Path | None = None,
     device: str = "auto",
     num_threads: int | None = None,
+    dtype: str = "fp32",
 ) -> Recognition:
     """Load a model that recognises speech; `overrides` with flat keys, as users give them."""
     from asrtools.models.runner import choose_device, set_threads
@@ -83,7 +84,7 @@ def open_recognition(
     device = choose_device(device)
     set_threads(num_threads)
     routed = build.route_to_model(config.load(directory), overrides or {})
-    return recognition_of(build.load_model(directory, routed, checkpoint, device=device), device)
+    return recognition_of(build.load_model(directory, routed, checkpoint, device=device, dtype=dtype), device)
 
 
 def recognition_of(model: LoadedModel, device: str) -> Recognition:
