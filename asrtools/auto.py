@@ -4,20 +4,39 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from asrtools import build, config
 from asrtools.build import LoadedModel
+from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.hub import model_directory
 from asrtools.models.protocols import Punctuator, Recognizer
-from asrtools.tasks.call_options import CallOptions, split_keywords
-from asrtools.tasks.model_face import Face, PunctuationFace, RecognitionFace
+from asrtools.outside import import_model_file
+from asrtools.tasks.call_options import KNOWN, CallOptions, split_keywords
+from asrtools.tasks.model_face import Face, OutsideFace, PunctuationFace, RecognitionFace
+from asrtools.tasks.recognition import is_from_outside, keywords_of, recognition_of
 
 # Where a model comes from and runs; these never reach its configuration.
 PLACE = (
-    *("model_revision", "revision", "hub", "offline", "init_param", "checkpoint", "model_path"),
-    *("device", "ncpu", "dtype", "fp16", "bf16"),
+    "model_revision",
+    "revision",
+    "hub",
+    "device",
+    "ncpu",
+    "ngpu",
+    "offline",
+    "init_param",
+    "checkpoint",
+    "model_path",
+    "trust_remote_code",
+    "remote_code",
+    "dtype",
+    "fp16",
+    "bf16",
 )
+
+_faces: WeakKeyDictionary[Any, Face] = WeakKeyDictionary()  # of networks that were loaded here
 
 
 class AutoModel:
@@ -30,11 +49,12 @@ class AutoModel:
         if model is None:
             raise ConfigError("AutoModel: no model; an alias such as paraformer-zh, a hub id or a directory is wanted")
         self.defaults, rest = split_keywords(keywords)
-        place = {name: rest.pop(name) for name in PLACE if name in rest}
-        self._face = open_face(model, place, rest, keywords.get("ngpu"))
+        place = {name: keywords[name] for name in PLACE if name in keywords}
+        self._face = open_face(model, place, {name: value for name, value in rest.items() if name not in PLACE})
         self.model = self._face.model.network
         self.model_path = str(self._face.model.directory)
-        self.kwargs = kwargs_of(self._face.model, keywords)
+        device = str(next(self.model.parameters()).device)
+        self.kwargs = {**keywords_of(self._face.model, device), **keywords, "model": self._face.model.name}
 
     def generate(self, input: Any, input_len: Any = None, **keywords: Any) -> list[dict[str, Any]]:
         """One result for every input, in order. A bad one has an `error`, and costs no other anything."""
@@ -45,53 +65,74 @@ class AutoModel:
     __call__ = generate
 
 
-def open_face(
-    model: str | Path, place: Mapping[str, Any], overrides: Mapping[str, Any], ngpu: int | None = None
-) -> Face:
+def from_pretrained(cls: type, model: str | Path, **keywords: Any) -> tuple[Any, dict[str, Any]]:
+    """The network of a published model, and the keywords that `network.inference(data_in=..., **keywords)` takes."""
+    found = AutoModel(model, **keywords)
+    if not isinstance(found.model, cls):
+        raise ModelError(f"{found.model_path}: its model is a {type(found.model).__name__}, not a {cls.__name__}")
+    return found.model, {name: value for name, value in found.kwargs.items() if name not in ("language", "use_itn")}
+
+
+def inference(
+    network: Any,
+    data_in: Any,
+    data_lengths: Any = None,
+    key: Any = None,
+    tokenizer: Any = None,
+    frontend: Any = None,
+    **keywords: Any,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The documented `inference` of a network: results, and how much audio they are of."""
+    face = _faces.get(network)
+    if face is None:
+        directory = Path(str(keywords.get("model_path", ".")))
+        values = {"model": type(network).__name__}
+        face = face_of(LoadedModel(directory, Config(values), network, frontend, tokenizer), "cpu")
+    call = {name: value for name, value in keywords.items() if name in KNOWN}
+    call |= {name: value for name, value in (("input_len", data_lengths), ("key", key)) if value is not None}
+    seconds: list[float] = []
+    results = face.generate(data_in, CallOptions(call), seconds) if not _is_empty(data_in) else []
+    return results, {"batch_data_time": sum(seconds)}
+
+
+def open_face(model: str | Path, place: Mapping[str, Any], overrides: Mapping[str, Any]) -> Face:
     """Load a model by name, and what serves its kind."""
+    from asrtools.models.runner import set_threads
+
     directory = model_directory(
         model,
-        str(place.get("hub", "ms")),
+        str(place.get("hub") or "ms"),
         place.get("model_revision", place.get("revision")),
         bool(place.get("offline", False)),
     )
-    device = device_of(place.get("device"), ngpu)
-    checkpoint = place.get("init_param", place.get("checkpoint"))
+    if place.get("remote_code"):
+        if not place.get("trust_remote_code"):
+            raise ConfigError(f"remote_code {place['remote_code']} is run as it is; say so with trust_remote_code=True")
+        import_model_file(place["remote_code"], directory)
+    device = device_of(place.get("device"), place.get("ngpu"))
+    set_threads(place.get("ncpu"))
     routed = build.route_to_model(config.load(directory), overrides)
-    return face_of(load(directory, routed, checkpoint, device, place.get("ncpu"), dtype_of(place)), device)
-
-
-def dtype_of(place: Mapping[str, Any]) -> str:
-    """`dtype`, or the documented switches `bf16` and `fp16`."""
-    switched = [name for name in ("bf16", "fp16") if place.get(name)]
-    return str(place.get("dtype") or next(iter(switched), "fp32"))
-
-
-def load(
-    directory: Path,
-    overrides: Mapping[str, Any],
-    checkpoint: Any,
-    device: str,
-    num_threads: int | None,
-    dtype: str = "fp32",
-) -> LoadedModel:
-    from asrtools.models.runner import set_threads
-
-    set_threads(num_threads)
-    return build.load_model(directory, overrides, checkpoint, device=device, dtype=dtype)
+    checkpoint = place.get("init_param", place.get("checkpoint"))
+    loaded = build.load_model(directory, routed, checkpoint, device=device, dtype=dtype_of(place))
+    return face_of(loaded, device)
 
 
 def face_of(model: LoadedModel, device: str) -> Face:
     """What serves a model of this kind."""
     from asrtools.tasks.punctuate import Punctuate
-    from asrtools.tasks.recognition import recognition_of
 
     network = model.network
-    if isinstance(network, Recognizer):
-        return RecognitionFace(recognition_of(model, device))
-    if isinstance(network, Punctuator):
-        return PunctuationFace(Punctuate(model), model)
-    raise ModelError(f"{model.directory}: AutoModel has no use for a model of class {model.name} yet")
+    face: Face
+    if not isinstance(network, Recognizer | Punctuator) and is_from_outside(network):
+        face = OutsideFace(recognition_of(model, device))
+    elif isinstance(network, Recognizer):
+        face = RecognitionFace(recognition_of(model, device))
+    elif isinstance(network, Punctuator):
+        face = PunctuationFace(Punctuate(model), model)
+    else:
+        raise ModelError(f"{model.directory}: AutoModel has no use for a model of class {model.name} yet")
+    _faces[network] = face
+    return face
 
 
 def device_of(name: str | None, ngpu: int | None = None) -> str:
@@ -107,15 +148,12 @@ def device_of(name: str | None, ngpu: int | None = None) -> str:
         return "cpu"
 
 
-def kwargs_of(model: LoadedModel, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration as one dict, with what was built from it, as FunASR's models are handed it."""
-    values = {key: value for key, value in model.config.values.items() if key != "model"}
-    return {
-        **values,
-        **keywords,
-        "model": model.name,
-        "model_path": str(model.directory),
-        "frontend": model.frontend,
-        "tokenizer": model.tokenizer,
-        "device": str(next(model.network.parameters()).device),
-    }
+def dtype_of(place: Mapping[str, Any]) -> str:
+    """`dtype`, or what the documented flags say."""
+    if place.get("dtype"):
+        return str(place["dtype"])
+    return "bf16" if place.get("bf16") else "fp16" if place.get("fp16") else "fp32"
+
+
+def _is_empty(given: Any) -> bool:
+    return isinstance(given, list | tuple) and not given

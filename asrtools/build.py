@@ -269,7 +269,10 @@ def load_model(
 
     config = configuration.load(directory, overrides)
     frontend, tokenizer = build_input(config), build_tokenizer(config)
-    network = build_empty(lambda: build_network(config, *sizes_of(config, frontend, tokenizer)))
+    if is_outside(config):  # it may well keep tensors that are in no file
+        network = build_network(config, *sizes_of(config, frontend, tokenizer), frontend, tokenizer)
+    else:
+        network = build_empty(lambda: build_network(config, *sizes_of(config, frontend, tokenizer)))
     parameters = Path(checkpoint) if checkpoint else _parameter_file(config)
     load_parameters(network, parameters, allow_partial)
     tell_tags(network, tokenizer)
@@ -320,7 +323,19 @@ def sizes_of(config: Config, frontend: Any, tokenizer: Any) -> tuple[int | None,
     return input_size, vocab_size
 
 
-def build_network(config: Config, input_size: int | None = None, vocab_size: int | None = None) -> "nn.Module":
+def is_outside(config: Config) -> bool:
+    """Whether the model takes its whole configuration as keywords, as the documents have it of one's own models."""
+    name = config.values.get("model")
+    return isinstance(name, str) and parameters_of(tables.model_classes.find(name)) is None
+
+
+def build_network(
+    config: Config,
+    input_size: int | None = None,
+    vocab_size: int | None = None,
+    frontend: Any = None,
+    tokenizer: Any = None,
+) -> "nn.Module":
     """The network that a configuration names, with parameters yet to be filled.
 
     A model's class says by its keywords which parts it wants (`encoder`, `decoder`, ...: built from `encoder` and
@@ -335,7 +350,8 @@ def build_network(config: Config, input_size: int | None = None, vocab_size: int
     known = parameters_of(cls)
     if known is None:  # a model from outside takes the whole configuration, as the documents say
         sizes = {"input_size": input_size, "vocab_size": vocab_size}
-        return cls(**{**config.values, **config.section("model_conf"), **sizes})
+        parts = {"frontend": frontend, "tokenizer": tokenizer}
+        return cls(**{**config.values, **config.section("model_conf"), **sizes, **parts})
     sizes = {"input_size": input_size, "vocab_size": vocab_size}
     keywords = dict(keywords_for(cls, config, "model_conf"))
     for part in known:

@@ -9,6 +9,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from asrtools.errors import ConfigError
 
@@ -177,6 +178,8 @@ class Tables:
             if not inspect.isclass(cls):
                 raise ConfigError(f"tables.register({table!r}, {name!r}): {cls!r} is not a class")
             getattr(self, table).add(name or cls.__name__, cls)
+            if table == "model_classes":
+                _attach_documented(cls)
             return cls
 
         return decorate
@@ -188,6 +191,26 @@ class Tables:
             sys.stdout.write(f"no table's name has {key!r} in it; there are {', '.join(self._tables)}\n")
         for table in wanted:
             sys.stdout.write(_as_text(table))
+
+
+def _attach_documented(cls: type) -> None:
+    """`SomeModel.from_pretrained(...)` and `.inference(...)`, where a model has none of its own."""
+
+    def from_pretrained(own: type, model: Any, **keywords: Any) -> tuple[Any, dict[str, Any]]:
+        """A published model of this class, and the keywords that its `inference` takes."""
+        from asrtools.auto import from_pretrained
+
+        return from_pretrained(own, model, **keywords)
+
+    def inference(network: Any, data_in: Any, *arguments: Any, **keywords: Any) -> tuple[list[dict], dict]:
+        """What AutoModel gives for an input, and what there is to say about it."""
+        from asrtools.auto import inference
+
+        return inference(network, data_in, *arguments, **keywords)
+
+    for function, method in ((from_pretrained, classmethod(from_pretrained)), (inference, inference)):
+        if not hasattr(cls, function.__name__):
+            setattr(cls, function.__name__, method)
 
 
 def _as_text(table: Table) -> str:

@@ -13,7 +13,7 @@ FLOORS = (
     ("record", "errors", "register"),
     ("layers", "features", "text", "io", "metrics"),
     ("models",),
-    ("hub", "zoo", "config", "checkpoint"),
+    ("hub", "zoo", "config", "checkpoint", "outside"),
     ("build",),
     ("tasks", "runtime"),
     ("train", "export"),
@@ -22,10 +22,11 @@ FLOORS = (
 )
 SIDEWAYS = {
     ("register", "errors"),  # "not registered" is a ConfigError
+    ("pipelines", "auto"),  # the older face of the same
     ("hub", "zoo"),  # what a name stands for is one table
 }
 # The only arrows up: `register` resolves built-in names late, and `from asrtools import AutoModel` is documented.
-UPWARD = {("asrtools", "auto")}
+UPWARD = {("asrtools", "auto"), ("register", "auto")}
 MODELS_MAY_NOT = {"io", "text", "features"}
 MODEL_PARENTS = {  # (variant, parent): a published variant may import its parent
     ("bicif_paraformer", "paraformer"),
@@ -36,7 +37,7 @@ MODEL_PARENTS = {  # (variant, parent): a published variant may import its paren
 }
 
 TORCH_ROOMS = {"layers", "models", "train", "export", "checkpoint"}
-TORCH_FILES = {"features/torch_fbank.py", "features/torch_resample.py"}
+TORCH_FILES = {"outside/funasr_modules.py", "features/torch_fbank.py", "features/torch_resample.py"}
 ONLY_IN = {
     "click": {"commands"},
     "onnxruntime": {"runtime", "export"},

@@ -76,6 +76,7 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         options["device"],
         options["ncpu"],
         options["dtype"],
+        options["remote_code"],
     )
     transcribe = recognition.transcriber(
         _search(recognition, options, needs_times=style not in ("kaldi", "txt") or bool(options["output_dir"])),

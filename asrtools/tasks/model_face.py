@@ -15,6 +15,7 @@ from asrtools.record import Utterance
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.funasr_result import failed, result_of
 from asrtools.tasks.funasr_text import surface_of
+from asrtools.tasks.outside_model import OutsideModel
 from asrtools.tasks.punctuate import Punctuate
 from asrtools.tasks.python_input import KEY, PythonInput, as_array, mono, read_audio_input, read_text_input
 from asrtools.tasks.recognition import Recognition
@@ -29,7 +30,9 @@ class Face(Protocol):
     @property
     def model(self) -> LoadedModel: ...
 
-    def generate(self, given: Any, call: CallOptions) -> list[Result]: ...
+    def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
+        """`seconds`: takes the length of each input, where it is sound."""
+        ...
 
 
 def audio_input(given: Any, call: CallOptions) -> PythonInput:
@@ -45,15 +48,14 @@ class RecognitionFace:
     def model(self) -> LoadedModel:
         return self.recognition.model
 
-    def generate(self, given: Any, call: CallOptions) -> list[Result]:
+    def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
         if self.recognition.stream_network is not None and not _is_whole(given):
             return [self._advance(given, call)]
         inputs = audio_input(given, call)
-        name = self.model.name
-        return [
-            result_of(done, name, call)
-            for done in self.write(inputs, self.transcriber(inputs, call)(inputs.utterances), call)
-        ]
+        done = list(self.write(inputs, self.transcriber(inputs, call)(inputs.utterances), call))
+        if seconds is not None:
+            seconds += [one.seconds for one in done]
+        return [result_of(one, self.model.name, call) for one in done]
 
     def transcriber(self, inputs: PythonInput, call: CallOptions) -> Transcriber:
         return self.recognition.transcriber(
@@ -103,11 +105,29 @@ def options_of(recognition: Recognition, call: CallOptions) -> DecodeOptions:
 
 
 @dataclass(frozen=True, eq=False)
+class OutsideFace:
+    """A model from outside: its own dicts, one for each input."""
+
+    outside: OutsideModel
+
+    @property
+    def model(self) -> LoadedModel:
+        return self.outside.model
+
+    def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
+        inputs = audio_input(given, call)
+        rate = getattr(self.model.frontend, "fs", 16000)
+        size = min(call.limits.items, 16)
+        pairs = self.outside.results(inputs.utterances, inputs.held, rate, "mix", call.fs, call.values, size)
+        return [failed(one) if one.status == "error" else {"key": one.key, "text": "", **found} for one, found in pairs]
+
+
+@dataclass(frozen=True, eq=False)
 class PunctuationFace:
     punctuate: Punctuate
     model: LoadedModel
 
-    def generate(self, given: Any, call: CallOptions) -> list[Result]:
+    def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
         records = list(read_text_input(given, call.get("key")).utterances)
         good = [one for one in records if one.status != "error"]
         found = iter(self.punctuate.texts(one.text or "" for one in good))

@@ -9,10 +9,12 @@ from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, ModelError
 from asrtools.io.url import fetch, is_url
-from asrtools.models.protocols import ChunkOptions, DecodeOptions, StreamingRecognizer
+from asrtools.models.protocols import ChunkOptions, DecodeOptions, Recognizer, StreamingRecognizer
+from asrtools.outside import import_model_file
 from asrtools.tasks.batching import BatchLimits
 from asrtools.tasks.language_model import with_language_model
 from asrtools.tasks.network_input import InputLoader
+from asrtools.tasks.outside_model import OutsideModel, outside_model
 from asrtools.tasks.stream import StreamNetwork, WholeStreams
 from asrtools.tasks.transcribe import Recognize, Transcriber
 from asrtools.text.hotwords import Hotwords, hotword_list, spell_hotwords
@@ -77,22 +79,48 @@ def open_recognition(
     device: str = "auto",
     num_threads: int | None = None,
     dtype: str = "fp32",
-) -> Recognition:
-    """Load a model that recognises speech; `overrides` with flat keys, as users give them."""
+    remote_code: str | Path | None = None,
+) -> "Recognition | OutsideModel":
+    """Load a model that recognises speech; `overrides` with flat keys, as users give them.
+
+    `remote_code`: a file that defines the model's class.
+    """
     from asrtools.models.runner import choose_device, set_threads
 
     device = choose_device(device)
     set_threads(num_threads)
+    if remote_code is not None:
+        import_model_file(remote_code, Path(directory))
     routed = build.route_to_model(config.load(directory), overrides or {})
     return recognition_of(build.load_model(directory, routed, checkpoint, device=device, dtype=dtype), device)
 
 
-def recognition_of(model: LoadedModel, device: str) -> Recognition:
-    """A model that is loaded already."""
+def recognition_of(
+    model: LoadedModel, device: str, keywords: Mapping[str, Any] | None = None
+) -> "Recognition | OutsideModel":
+    """A model that is loaded already; `keywords`: for one from outside, in the place of its configuration."""
     from asrtools.models.runner import Runner, StreamRunner
 
+    network = model.network
+    if not isinstance(network, Recognizer) and is_from_outside(network):
+        return outside_model(model, device, keywords if keywords is not None else keywords_of(model, device))
     if model.frontend is None or model.tokenizer is None:
         lacking = "frontend" if model.frontend is None else "tokenizer"
         raise ModelError(f"{model.directory}: its config names no {lacking}; a model that recognises speech has one")
-    stream = StreamRunner(model.network, device) if isinstance(model.network, StreamingRecognizer) else None
-    return Recognition(model, Runner(model.network, device), device, stream)
+    stream = StreamRunner(network, device) if isinstance(network, StreamingRecognizer) else None
+    return Recognition(model, Runner(network, device), device, stream)
+
+
+def is_from_outside(network: Any) -> bool:
+    return type(network).__module__.partition(".")[0] != "asrtools"
+
+
+def keywords_of(model: LoadedModel, device: str) -> dict[str, Any]:
+    """The configuration as one dict, with what was built from it, as the documents say a model is handed it."""
+    return {
+        **model.config.values,
+        "model_path": str(model.directory),
+        "frontend": model.frontend,
+        "tokenizer": model.tokenizer,
+        "device": device,
+    }
