@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from asrtools.build import LoadedModel
-from asrtools.errors import AsrError, ConfigError, ModelError
+from asrtools.errors import AsrError, ConfigError, DataError, ModelError
 from asrtools.models.protocols import Punctuator
 from asrtools.record import Utterance
 from asrtools.tasks.punctuation_windows import WINDOW_WORDS, WindowRule, Windows
@@ -115,9 +113,7 @@ class Punctuate:
         self.network = model.network
         self.tokenizer = model.tokenizer
         self.marks = MarkSet(model.network.punc_list, model.network.sentence_end_id)
-        self.split: WordSplitter = split_words
-        if model.config.values.get("jieba_usr_dict"):
-            self.split = JiebaSplitter(model.config.values["jieba_usr_dict"])
+        self.split = _splitter(model)
         self.rule = WindowRule(self.marks, split_size)
         self.batch_size = batch_size
         self.capitalize = capitalize
@@ -127,7 +123,7 @@ class Punctuate:
         found = []
         for under_way in self._run((text, text) for text in texts):
             if under_way.error:
-                raise AsrError(under_way.error)
+                raise DataError(under_way.error)
             found.append(self._finished(under_way))
         return found
 
@@ -208,11 +204,21 @@ class Punctuate:
         """Each text by one window, windows of like length together."""
         windows = sorted((one.windows for one in active if one.windows is not None), key=lambda one: len(one.ids))
         for batch in _batches(windows, self.batch_size):
-            for one, classes in zip(batch, self._classes([one.ids for one in batch]), strict=True):
+            for one, classes in zip(batch, self.network.punctuate([one.ids for one in batch]), strict=True):
                 one.take(classes)
 
-    def _classes(self, ids: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        return self.network.punctuate(ids)
+
+def _splitter(model: LoadedModel) -> WordSplitter:
+    """How the model wants its texts split; one that knows words has a dictionary of them for jieba."""
+    dictionary = model.config.values.get("jieba_usr_dict")
+    if dictionary:
+        return JiebaSplitter(dictionary)
+    if "jieba_usr_dict" in model.config.missing:
+        raise ConfigError(
+            f"{model.config.missing['jieba_usr_dict']}: configuration.json names it, and it is not there; fetch the "
+            "model again, or strike it out there if the model knows characters only"
+        )
+    return split_words
 
 
 def _batches(windows: Sequence[Windows], batch_size: int) -> Iterator[Sequence[Windows]]:

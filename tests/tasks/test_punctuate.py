@@ -189,6 +189,12 @@ def test_words_of_one_chinese_word_share_one_mark_in_funasrs_array(monkeypatch) 
     assert [array[1], array[2], array[4]] == list(found.classes)
 
 
+def test_a_dictionary_that_is_named_and_not_there_is_an_error() -> None:
+    config = Config({"model": "Hash"}, missing={"jieba_usr_dict": Path("m/jieba_usr_dict")})
+    with pytest.raises(ConfigError, match="m/jieba_usr_dict: configuration.json names it"):
+        Punctuate(LoadedModel(Path("m"), config, HashNetwork(), None, CharTokenizer(WORDS)))
+
+
 def test_a_model_that_gives_no_marks_is_named() -> None:
     with pytest.raises(ModelError, match="gives no marks"):
         Punctuate(LoadedModel(Path("m"), Config({"model": "X"}), object(), None, CharTokenizer(WORDS)))
