@@ -26,6 +26,8 @@ COMMANDS = {
     "score": "Compare recognised text with references.",
     "itn": "Write numbers, dates and units in digits.",
     "tn": "Spell numbers, dates and units out.",
+    "doctor": "Say what is wrong with this machine or a model directory.",
+    "info": "Print what a model directory holds and what it costs to run.",
     "config": "Print a model directory's configuration and where each value came from.",
 }
 
@@ -66,8 +68,8 @@ class Umbrella(click.Group):
 def asrtools() -> None:
     """A speech-recognition suite for the command line.
 
-    Every command but `config` is also a program of its own; `export` is written `asrtools export`, since the shell
-    has a builtin of that name.
+    Every command but `doctor`, `info` and `config` is also a program of its own; `export` is written
+    `asrtools export`, since the shell has a builtin of that name.
     """
 
 
