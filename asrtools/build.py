@@ -353,7 +353,10 @@ def build_network(
         parts = {"frontend": frontend, "tokenizer": tokenizer}
         return cls(**{**config.values, **config.section("model_conf"), **sizes, **parts})
     sizes = {"input_size": input_size, "vocab_size": vocab_size}
-    keywords = dict(keywords_for(cls, config, "model_conf"))
+    options_class = getattr(cls, "options_class", None)  # where model_conf is not about the network itself
+    keywords = dict(keywords_for(options_class or cls, config, "model_conf"))
+    if options_class is not None:
+        keywords = {"options": options_class(**keywords)}
     for part in known:
         if part in PARTS:
             keywords[part] = _part(config, part, sizes)
