@@ -29,8 +29,10 @@ class Loudness:
         width, step = self._size // self._unit, self._shift // self._unit
         num = max(0, (len(powers) - width) // step + 1)
         self._powers = powers[num * step :]
+        if not num:
+            return np.zeros(0)
         sums = sum((powers[i : i + (num - 1) * step + 1 : step] for i in range(width)), start=np.zeros(num))
-        return 10 * np.log10(sums + POWER_FLOOR) if num else np.zeros(0)
+        return 10 * np.log10(sums + POWER_FLOOR)
 
 
 class SpeechFrames:
@@ -40,7 +42,7 @@ class SpeechFrames:
         self.options = options
         self.margin = options.speech_noise_thres  # may change from block to block
         self._noise_db: float | None = None
-        self._loudest_db = -math.inf  # that was counted as noise
+        self._loudest_db = -100.0  # that was counted as noise; so much is taken for it before there is any
 
     def decide(self, silence: np.ndarray, levels: np.ndarray) -> np.ndarray:
         """Probability of silence and dB of [T] frames to bool [T]."""

@@ -27,13 +27,18 @@ class Memory(nn.Module):
     def __init__(self, dim: int, lorder: int, lstride: int):
         super().__init__()
         self.size = (lorder - 1) * lstride
+        self.lstride = lstride
         self.conv_left = nn.Conv2d(dim, dim, (lorder, 1), dilation=(lstride, 1), groups=dim, bias=False)
 
     def forward(self, x: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, D] and what stood before it [B, D, size, 1] to [B, T, D] and what stands before the next frames."""
-        frames = torch.cat([cache, x.transpose(1, 2).unsqueeze(-1)], 2)  # [B, D, size + T, 1]
-        remembered = self.conv_left(frames).squeeze(-1).transpose(1, 2)
-        return x + remembered, frames[:, :, frames.shape[2] - self.size :]
+        frames = torch.cat([cache.squeeze(-1).transpose(1, 2), x], 1)  # [B, size + T, D]
+        # as a convolution along the other axis, whose channels-last layout is that of [B, T, D]: no transposes
+        image = frames.transpose(1, 2).unsqueeze(2)  # [B, D, 1, size + T]
+        kernel = self.conv_left.weight.transpose(2, 3)
+        remembered = F.conv2d(image, kernel, dilation=(1, self.lstride), groups=kernel.shape[0])
+        cache = frames[:, frames.shape[1] - self.size :].transpose(1, 2).unsqueeze(-1)
+        return x + remembered.squeeze(2).transpose(1, 2), cache
 
 
 class Block(nn.Module):
