@@ -204,7 +204,8 @@ def route_to_model(config: Config, overrides: Mapping[str, Any]) -> dict[str, An
     for part, table in {"model": "model_classes", **INPUTS, **PARTS}.items():
         name = config.values.get(part)
         if isinstance(name, str) and name:
-            components[f"{part}_conf"] = getattr(tables, table).find(name)
+            cls = getattr(tables, table).find(name)
+            components[f"{part}_conf"] = getattr(cls, "options_class", cls)
     own = components.get("model_conf")
     if own is None or parameters_of(own) is not None:
         return route(overrides, components)

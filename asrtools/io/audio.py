@@ -75,14 +75,40 @@ def load(
         raise DataError(f"channel {channel!r} is not known; should be mix, all, or a number from 0")
     is_span = start_ms != 0 or end_ms is not None
     with _opened(source, fs, key, keep=is_span) as recording:
-        if recording.rate == rate or rate is None:
-            first, last = span_of(recording, recording.where, start_ms, end_ms)
-            samples = _pick(recording.read(first, last), channel, recording)
-        else:
-            samples = _resampled(recording, rate, start_ms, end_ms, channel)
+        samples = _samples(recording, rate, start_ms, end_ms, channel)
         if channel == "all":
             samples = samples.T
         return Audio(np.ascontiguousarray(samples), rate or recording.rate)
+
+
+def load_blocks(
+    source: object,
+    rate: int,
+    start_ms: int = 0,
+    end_ms: int | None = None,
+    channel: str | int = "mix",
+    fs: int = 16000,
+    key: str = "",
+    block_ms: int = 60_000,
+) -> Iterator[np.ndarray]:
+    """What `load` gives, float32 [N] piece by piece, so that hours of one or mixed channels take little memory."""
+    with _opened(source, fs, key, keep=True) as recording:
+        span_of(recording, recording.where, start_ms, end_ms)
+        last_ms = recording.num_samples * 1000 // recording.rate
+        last_ms = last_ms if end_ms is None else min(last_ms, end_ms)
+        while start_ms + block_ms < last_ms:
+            yield _samples(recording, rate, start_ms, start_ms + block_ms, channel)
+            start_ms += block_ms
+        yield _samples(recording, rate, start_ms, end_ms, channel)
+
+
+def _samples(
+    recording: Recording, rate: int | None, start_ms: int, end_ms: int | None, channel: str | int
+) -> np.ndarray:
+    if recording.rate == rate or rate is None:
+        first, last = span_of(recording, recording.where, start_ms, end_ms)
+        return _pick(recording.read(first, last), channel, recording)
+    return _resampled(recording, rate, start_ms, end_ms, channel)
 
 
 def span_of(
@@ -216,7 +242,7 @@ class _Stored:
 
         wanted = last - first
         try:
-            if first:
+            if first != self.file.tell():
                 self.file.seek(first)
             frames = self.file.read(wanted, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:

@@ -13,7 +13,9 @@ from asrtools.tasks.vad_states import VadEvent, VadStates
 
 SCHEDULED_MARGIN = 0.5  # speech_noise_thres under a schedule, whatever the configuration says
 
-Score = Callable[[np.ndarray, Any], tuple[np.ndarray, Any]]  # features [T, D], state: probabilities of silence [T], state
+Score = Callable[
+    [np.ndarray, Any], tuple[np.ndarray, Any]
+]  # features [T, D], state: probabilities of silence [T], state
 
 
 @dataclass(frozen=True)
