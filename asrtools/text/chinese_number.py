@@ -47,7 +47,7 @@ def spell_number(number: str) -> str:
 
 
 def spell_numbers(text: str) -> str:
-    """Every number of a text in words: dates, money, telephone numbers, fractions, shares, quantities, serial numbers."""
+    """Every number of a text in words: dates, money, telephone numbers, fractions, shares, quantities, serials."""
     if not any(character.isdecimal() for character in text):
         return text
     text = "".join(str(int(c)) if c.isdecimal() else c for c in text)
