@@ -34,7 +34,7 @@ def hotword_counts(scored: Iterable[Scored], hotwords: Mapping[str, Sequence[str
     for one in scored:
         ref, hyp = list(one.ref), list(one.hyp)
         places = _step_of_ref(one.steps)
-        for name, start, length in _occurrences(hyp, by_first):
+        for name, *_ in _occurrences(hyp, by_first):
             found[name][1] += 1
         for name, start, length in _occurrences(ref, by_first):
             found[name][0] += 1

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -72,8 +73,11 @@ def mapsswe(first: Sequence[Scored], second: Sequence[Scored]) -> Mapsswe:
     num_segments = len(differences)
     mean = float(np.mean(differences)) if differences else 0.0
     spread = float(np.std(differences, ddof=1)) if num_segments > 1 else 0.0
-    if not spread:  # nothing varies: no errors, one segment, or each segment the same
+    if not mean:
         return Mapsswe(num_segments, mean, 0.0, 1.0)
+    if not spread:  # every segment differs alike, so that only their number speaks: the test of signs
+        p_value = 2.0 ** (1 - num_segments)
+        return Mapsswe(num_segments, mean, math.copysign(NormalDist().inv_cdf(1 - p_value / 2), mean), p_value)
     z = mean / (spread / math.sqrt(num_segments))
     return Mapsswe(num_segments, mean, z, math.erfc(abs(z) / math.sqrt(2)))
 

@@ -1,9 +1,9 @@
 """DETAILS.txt and RESULTS.txt, as SpeechIO's evaluation writes them."""
 
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator
 
+from asrtools.metrics.display_width import display_width
 from asrtools.metrics.error_rate import Scored, Totals, aligned_units, percent
 
 _RULE = "=" * 20
@@ -70,11 +70,7 @@ def _columns(scored: Scored) -> str:
     rows = {"REF ": "", "HYP ": "", "EDIT": ""}
     for step, ref, hyp in aligned_units(scored.ref, scored.hyp, scored.steps):
         cells = (ref or "*", hyp or "*", "" if step == "C" else step)
-        width = max(map(_width, cells)) + 1
+        width = max(map(display_width, cells)) + 1
         for name, cell in zip(rows, cells, strict=True):
-            rows[name] += cell + " " * (width - _width(cell))
+            rows[name] += cell + " " * (width - display_width(cell))
     return "".join(f"  {name} : {row}\n" for name, row in rows.items())
-
-
-def _width(text: str) -> int:
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
