@@ -4,8 +4,14 @@
 #   bash tests/run.sh [--all] [--install] [PYTEST ARGUMENT ...]
 #
 #   --all       the slow tests too
+<<<<<<< HEAD
 #   --install   install bats, shellcheck, zsh, ffmpeg, Slurm and munge with apt (bats with npm where there is no apt) where they
 #               are missing (as CI=true does); otherwise what needs them is skipped, and the summary says so
+=======
+#   --install   install bats, shellcheck, zsh, ffmpeg and sctk with apt (bats with npm where there is no apt) where they
+#               are missing, and pyannote.metrics (as CI=true does); otherwise what needs them is skipped, and the
+#               summary says so
+>>>>>>> dd32d54 (Tests of scoring against sclite, sc_stats, md-eval, pyannote.metrics and jiwer; of normalisation)
 # shellcheck disable=SC2317  # functions are called through part
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -71,7 +77,9 @@ needs() {
 }
 
 set_up() {
-  bash utils/setup.sh --extras test || return 1
+  local extras=test
+  [ "$install" = false ] || extras=test,references
+  bash utils/setup.sh --extras "$extras" || return 1
   # shellcheck source=path.sh
   . ./path.sh || return 1
   is_set_up=true
@@ -81,7 +89,7 @@ part set-up set_up
 # npm's bats, where an earlier run put one
 export PATH="$PATH:$PWD/.venv/node/node_modules/.bin"
 missing=()
-for tool in bats shellcheck zsh ffmpeg; do
+for tool in bats shellcheck zsh ffmpeg sctk; do
   command -v "$tool" >/dev/null || missing+=("$tool")
 done
 # tests of utils/slurm.sh start a cluster of their own

@@ -71,13 +71,7 @@ def diarization_errors(
     if len(bounds) < 2:
         return DiarizationErrors()
     lengths = np.diff(bounds)  # [N]
-    speaks = np.array([_covers(spans, bounds) for spans in ref.values()], dtype=bool).reshape(len(ref), -1)  # [R, N]
-    guessed = np.array([_covers(spans, bounds) for spans in hyp.values()], dtype=bool).reshape(len(hyp), -1)  # [H, N]
-    if not len(speaks):
-        speaks = np.zeros((0, len(lengths)), dtype=bool)
-    if not len(guessed):
-        guessed = np.zeros((0, len(lengths)), dtype=bool)
-
+    speaks, guessed = _matrix(ref, bounds), _matrix(hyp, bounds)  # [R, N], [H, N]
     is_evaluated = _covers(evaluated, bounds)
     is_scored = is_evaluated & ~_covers(collars, bounds)
     if skip_overlap:
@@ -119,6 +113,14 @@ def _joined(spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append((start, end))
     return joined
+
+
+def _matrix(turns: Turns, bounds: np.ndarray) -> np.ndarray:
+    """Whether each speaker speaks in each piece."""
+    matrix = np.zeros((len(turns), len(bounds) - 1), dtype=bool)
+    for row, spans in zip(matrix, turns.values(), strict=True):
+        row[:] = _covers(spans, bounds)
+    return matrix
 
 
 def _covers(spans: Sequence[Span], bounds: np.ndarray) -> np.ndarray:
