@@ -97,7 +97,9 @@ def cost_of(network: nn.Module, feats: np.ndarray | None) -> Cost:
     from torch.utils.flop_counter import FlopCounterMode
 
     counter, memory = FlopCounterMode(display=False), _LiveBytes()
-    with counter, memory:
+    with counter:
+        try_out(network, feats)
+    with memory:  # apart, for the counter keeps tensors alive
         try_out(network, feats)
     return Cost(int(counter.get_total_flops()), memory.peak)
 
