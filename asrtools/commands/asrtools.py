@@ -28,6 +28,7 @@ COMMANDS = {
     "tn": "Spell numbers, dates and units out.",
     "doctor": "Say what is wrong with this machine or a model directory.",
     "info": "Print what a model directory holds and what it costs to run.",
+    "merge-shards": "Merge the results of parts of a list, in its order.",
     "config": "Print a model directory's configuration and where each value came from.",
 }
 
@@ -68,7 +69,7 @@ class Umbrella(click.Group):
 def asrtools() -> None:
     """A speech-recognition suite for the command line.
 
-    Every command but `doctor`, `info` and `config` is also a program of its own; `export` is written
+    Every command but `doctor`, `info`, `merge-shards` and `config` is also a program of its own; `export` is written
     `asrtools export`, since the shell has a builtin of that name.
     """
 
