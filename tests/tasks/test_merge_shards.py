@@ -46,7 +46,10 @@ def test_lines_stand_in_the_order_of_the_list_and_sums_are_sums(tmp_path: Path) 
 
 
 def test_inputs_with_an_error_have_it_in_place_of_a_line(tmp_path: Path) -> None:
-    shards = [results(tmp_path / "1", "c", errors=("e", "wav.1.scp:9")), results(tmp_path / "2", "a", "d", errors=("b",))]
+    shards = [
+        results(tmp_path / "1", "c", errors=("e", "wav.1.scp:9")),
+        results(tmp_path / "2", "a", "d", errors=("b",)),
+    ]
     # the sixth line of the list has no key that could be used
     merged = merge_shards([*KEYS, "wav.scp:12"], shards, tmp_path)
     assert merged.num_errors == 3
