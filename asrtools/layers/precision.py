@@ -4,6 +4,8 @@ Norms, sums of a predictor's weights and output layers stay in float32. Int8 sca
 (torch's own dynamic int8 takes one scale for the whole tensor), so that no result depends on its neighbours in a batch.
 """
 
+from collections.abc import Callable, Collection
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,20 +13,71 @@ from torch import Tensor, nn
 from asrtools.errors import ConfigError
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+TYPICAL_ROWS = 128  # frames of an utterance, for which weights are packed
 PRECISE = ("predictor", "output_layer", "hotword_output_layer", "ctc", "ctc_lo", "lstm_proj")  # parts of names
+
+
+class PackedLinear(nn.Linear):
+    """A linear layer that keeps its weights a second time in the order in which the processor multiplies fastest.
+
+    Without gradients only, and only on a CPU; a fifth faster there on utterances. Packed anew when the weights change.
+    """
+
+    packed: Tensor | None = None
+    packed_of: tuple[int, int] | None = None  # where the weights lay, and how often they had been changed
+
+    @classmethod
+    def around(cls, linear: nn.Linear) -> "PackedLinear":
+        layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        layer.weight, layer.bias = linear.weight, linear.bias
+        return layer.train(linear.training)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or x.device.type != "cpu" or x.dtype != torch.float32 or torch.jit.is_tracing():
+            return super().forward(x)
+        state = (self.weight.data_ptr(), self.weight._version)
+        if self.packed_of != state:
+            self.packed, self.packed_of = pack(self.weight.detach()), state
+        return multiply(x, self.packed, self.bias)
 
 
 class HalfLinear(nn.Module):
     """A linear layer whose product is taken in 16 bits."""
 
-    def __init__(self, linear: nn.Linear, dtype: torch.dtype):
+    def __init__(self, linear: nn.Linear, dtype: torch.dtype, is_packed: bool = False):
         super().__init__()
-        self.weight = nn.Parameter(linear.weight.detach().to(dtype), requires_grad=False)
+        weight = linear.weight.detach().to(dtype)
+        self.dtype = dtype
+        self.packed = pack(weight) if is_packed else None
+        self.weight = None if is_packed else nn.Parameter(weight, requires_grad=False)
         bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().to(dtype), requires_grad=False)
         self.bias = bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x.to(self.weight.dtype), self.weight, self.bias).to(x.dtype)
+        rounded = x.to(self.dtype)
+        if self.packed is None:
+            return F.linear(rounded, self.weight, self.bias).to(x.dtype)
+        return multiply(rounded, self.packed, self.bias).to(x.dtype)
+
+
+def can_pack() -> bool:
+    """Whether this torch has the operations, which are those of its own compiler."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+
+
+def pack(weight: Tensor) -> Tensor:
+    return torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL_ROWS)
+
+
+def multiply(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], "")
+
+
+def pack_linear_layers(network: nn.Module) -> nn.Module:
+    """The network with its plain linear layers packed, for use on a CPU."""
+    if can_pack():
+        replace_linear_layers(network, PackedLinear.around, keep=())
+    return network
 
 
 class Int8Linear(nn.Module):
@@ -60,10 +113,18 @@ def lower(network: nn.Module, kind: str, device: str = "cpu") -> nn.Module:
         raise ConfigError(f"dtype {kind!r} is not known; should be fp32, bf16, fp16 or int8")
     if kind == "int8" and device.partition(":")[0] != "cpu":
         raise ConfigError(f"dtype int8 runs on a CPU only, and the device is {device}; take bf16 or fp16")
+    if kind == "int8":
+        replace_linear_layers(network, Int8Linear, PRECISE)
+    else:
+        is_packed = kind == "bf16" and device == "cpu" and can_pack()
+        replace_linear_layers(network, lambda linear: HalfLinear(linear, DTYPES[kind], is_packed), PRECISE)
+    return network
+
+
+def replace_linear_layers(network: nn.Module, make: Callable[[nn.Linear], nn.Module], keep: Collection[str]) -> None:
+    """Put `make` of each plain linear layer in its place, but where a part of its name is among `keep`."""
     for name, module in list(network.named_modules()):
         for child_name, child in list(module.named_children()):
             parts = f"{name}.{child_name}".split(".")
-            if type(child) is nn.Linear and not any(part in PRECISE for part in parts):
-                lowered = Int8Linear(child) if kind == "int8" else HalfLinear(child, DTYPES[kind])
-                setattr(module, child_name, lowered)
-    return network
+            if type(child) is nn.Linear and not any(part in keep for part in parts):
+                setattr(module, child_name, make(child))

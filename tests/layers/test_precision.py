@@ -4,7 +4,7 @@ from torch import nn
 
 from asrtools.errors import ConfigError
 from asrtools.layers.norm import LayerNorm
-from asrtools.layers.precision import HalfLinear, Int8Linear, lower
+from asrtools.layers.precision import HalfLinear, Int8Linear, lower, pack_linear_layers
 
 
 @pytest.fixture
@@ -53,3 +53,29 @@ def test_an_unknown_kind_and_int8_elsewhere_than_on_a_cpu_are_errors(network: nn
         lower(network, "int4")
     with pytest.raises(ConfigError, match="the device is cuda:0"):
         lower(network, "int8", "cuda:0")
+
+
+def test_packed_layers_give_the_same_and_keep_their_parameters(network: nn.Module) -> None:
+    x = torch.randn(3, 7, 64)
+    with torch.inference_mode():
+        before = network["encoder"](x)
+        names = list(network.state_dict())
+        after = pack_linear_layers(network)["encoder"](x)
+    assert torch.allclose(before, after, atol=1e-5)
+    assert list(network.state_dict()) == names
+
+
+def test_packed_layers_follow_their_weights(network: nn.Module) -> None:
+    pack_linear_layers(network)
+    layer, x = network["encoder"][0], torch.randn(2, 64)
+    with torch.no_grad():
+        before = layer(x)
+        layer.weight.mul_(2)
+        layer.bias.mul_(2)
+        assert torch.allclose(layer(x), 2 * before, atol=1e-5)
+
+
+def test_packed_layers_can_be_trained(network: nn.Module) -> None:
+    pack_linear_layers(network)
+    network["encoder"](torch.randn(2, 64)).sum().backward()
+    assert network["encoder"][0].weight.grad is not None
