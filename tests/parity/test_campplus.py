@@ -255,3 +255,17 @@ def test_windows_embed_to_the_same_bits_whatever_comes_with_them(model) -> None:
 def test_a_network_of_another_kind_is_refused() -> None:
     with pytest.raises(ModelError, match="Linear gives no speaker embeddings"):
         EmbeddingRunner(nn.Linear(2, 2))
+
+
+def test_cores_side_by_side_give_what_one_gives(model) -> None:
+    generator = np.random.default_rng(0)
+    feats = [generator.standard_normal((length, 80)).astype(np.float32) for length in (148, 30, 700, 148, 9) * 3]
+    runner = EmbeddingRunner(model.network)
+    alone = runner(feats, fills_batches=True)
+    torch.set_num_threads(3)
+    side_by_side = runner(feats, fills_batches=True)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(1)
+    assert np.array_equal(alone, side_by_side)
+    with pytest.raises(ModelError, match="at least one frame"):
+        runner([np.zeros((0, 80), np.float32)])
