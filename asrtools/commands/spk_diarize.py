@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asrtools.tasks.clustering import ClusterOptions
     from asrtools.tasks.diarize import Diarization
     from asrtools.tasks.embed import SampleReader, SpeakerModel
+    from asrtools.tasks.segment import Segmenter
 
 DEFAULT_MODEL = "cam++"
 EXAMPLE = """\
@@ -268,10 +269,19 @@ def _print_records(diarization: "Diarization", names: list[str]) -> None:
 
 
 def _segment_finder(reader: "SampleReader", options: dict[str, Any]) -> "Callable[[Utterance], Sequence[Utterance]]":
-    def find(utterance: Utterance) -> Sequence[Utterance]:
-        if options["vad_model"] == "none":
-            return [utterance]
-        raise click.UsageError("speech cannot be looked for yet; give segments, or --vad-model none")
+    """What finds the speech in a whole recording; its model is loaded with the first of them."""
+    if options["vad_model"] == "none":
+        return lambda utterance: [utterance]
+    segmenters: list[Segmenter] = []
+
+    def find(utterance: Utterance) -> "Sequence[Utterance]":
+        if not segmenters:
+            from asrtools.tasks.segment import open_segmenter
+
+            directory = _directory(options["vad_model"], options)
+            how = {"channel": reader.channel, "fs": reader.fs}
+            segmenters.append(open_segmenter(directory, device=options["device"], num_threads=options["ncpu"], **how))
+        return segmenters[0].cut(utterance)
 
     return find
 

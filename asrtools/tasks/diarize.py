@@ -162,7 +162,8 @@ def recordings_of(
         elif utterance.status == "error":
             yield Recording(utterance.key, (utterance,))
         else:
-            yield Recording(utterance.key, tuple(find_segments(utterance)), utterance)
+            found = find_segments(utterance)
+            yield Recording(utterance.key, tuple(one for one in found if one.status != "no-speech"), utterance)
     for (key, _), segments in given.items():
         yield Recording(key, tuple(segments))
 
@@ -205,7 +206,7 @@ def turn_records(diarization: Diarization, names: Sequence[str]) -> list[Utteran
     whole = diarization.recording.whole or Utterance(diarization.recording.key)
     return [
         Utterance(
-            f"{whole.key}-{turn.start_ms:07d}-{turn.end_ms:07d}-{names[turn.speaker]}",
+            f"{whole.key}-{turn.start_ms:08d}-{turn.end_ms:08d}-{names[turn.speaker]}",
             whole.source,
             start_ms=turn.start_ms,
             end_ms=turn.end_ms,

@@ -9,6 +9,7 @@ import click
 import kaldiio
 import numpy as np
 import pytest
+import soundfile
 import torch
 import yaml
 from click.testing import CliRunner
@@ -162,3 +163,19 @@ def test_what_cannot_be_meant_is_a_usage_error(diarize, tmp_path: Path, make_wav
     done = diarize(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_speech_is_looked_for_in_whole_recordings(diarize, shared: Path, tmp_path: Path) -> None:
+    talk = shared / "data/speech/vad_example.wav"
+    soundfile.write(tmp_path / "silence.wav", np.zeros(80000), 16000)
+    (tmp_path / "wav.scp").write_text(f"talk {talk}\nsilence {tmp_path}/silence.wav\ngone {tmp_path}/gone.wav\n")
+    spoken = diarize("--vad-model", shared / "models/fsmn-vad", "wav.scp")
+    assert spoken.returncode == 1
+    assert spoken.stderr.rstrip().endswith("1 of 3 ok, 1 no-speech, 1 error")
+    by_hand = json.loads((shared / "oracle/fsmn_vad/expected.json").read_text())["offline_fixed800"]["vad_example"]
+    segments = [f"talk-{i:03d} talk {a / 1000} {b / 1000}\n" for i, (a, b) in enumerate(by_hand[0]["value"])]
+    (tmp_path / "segments").write_text("".join(segments))
+    (tmp_path / "talk.scp").write_text(f"talk {talk}\n")
+    assert diarize("--segments", "segments", "talk.scp").stdout == spoken.stdout
+    records = diarize("--vad-model", shared / "models/fsmn-vad", "--jsonl", "wav.scp").stdout.splitlines()
+    assert [json.loads(line)["status"] for line in records[-2:]] == ["no-speech", "error"]
