@@ -8,6 +8,7 @@ layers are sharpened, and the predictor's bias is chosen so that no recording's 
 
 import argparse
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -170,24 +171,41 @@ def hanzi(count: int) -> list[str]:
 
 
 def sentence_pieces(count: int) -> bytes:
-    """A sentencepiece model of characters, the tags of SenseVoice at their published places."""
-    from sentencepiece import sentencepiece_model_pb2 as model
+    """A sentencepiece model of characters, with tags where SenseVoice has its own.
 
-    proto = model.ModelProto()
-    kinds = model.ModelProto.SentencePiece
-    special = {0: ("<unk>", kinds.UNKNOWN), 1: ("<s>", kinds.CONTROL), 2: ("</s>", kinds.CONTROL)}
+    Written field by field as the wire format of protocol buffers, for whose library nothing else here has a use.
+    """
+    normal, unknown, control, user_defined = 1, 2, 3, 4
+    special = {0: ("<unk>", unknown), 1: ("<s>", control), 2: ("</s>", control)}
     letters = iter(hanzi(count))
+    out = b""
     for index in range(count):
-        text, kind = special.get(index, ("", kinds.NORMAL))
-        if not text:
-            text = f"<|tag{index}|>" if index >= 24884 else next(letters)
-            kind = kinds.USER_DEFINED if index >= 24884 else kind
-        proto.pieces.add(piece=text, score=-float(index), type=kind)
-    proto.trainer_spec.vocab_size = count
-    proto.trainer_spec.model_type = model.TrainerSpec.UNIGRAM
-    proto.normalizer_spec.name = "identity"
-    proto.normalizer_spec.add_dummy_prefix = False
-    return proto.SerializeToString()
+        if index in special:
+            text, kind = special[index]
+        elif index >= 24884:
+            text, kind = f"<|tag{index}|>", user_defined
+        else:
+            text, kind = next(letters), normal
+        score = b"\x15" + struct.pack("<f", -float(index))
+        out += field(1, field(1, text.encode()) + score + number(3, kind))
+    out += field(2, number(3, 1) + number(4, count))  # unigram, size of the vocabulary
+    return out + field(3, field(1, b"identity") + number(3, 0))  # no blank is put in front
+
+
+def field(tag: int, content: bytes) -> bytes:
+    return varint(tag << 3 | 2) + varint(len(content)) + content
+
+
+def number(tag: int, value: int) -> bytes:
+    return varint(tag << 3) + varint(value)
+
+
+def varint(value: int) -> bytes:
+    out = b""
+    while value >= 128:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
 
 
 if __name__ == "__main__":
