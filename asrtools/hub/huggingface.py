@@ -33,28 +33,37 @@ def fetch(model_id: str, revision: str, to: Path | None) -> Path:
     api = module.HfApi(library_name="asrtools")
     commit = _asked(module, model_id, revision, lambda: str(api.model_info(model_id, revision=revision).sha))
     files = _asked(module, model_id, revision, lambda: _listing(api, model_id, commit))
-    sizes = {file.path: file.size for file in files}
+    sizes = {name: file.size for name, file in files.items()}
     announce(model_id, NAME, sizes, to or Path(module.constants.HF_HUB_CACHE))
     if to is not None:
         receipt.begin(to, model_id, revision)
-    damaged: list[str] = []
+    # one by one: the client's own pool for many does not end before its transfers do when a user presses Ctrl-C
+    for name in sizes:
+        # by the name asked for, so that the cache notes what it stands for
+        found = revision if name == next(iter(sizes)) else commit
+        path = _fetch_file(module, model_id, found, name, files[name], to)
+    folder = to or Path(str(path).removesuffix(f"/{name}"))
+    receipt.write(folder, model_id, revision, sizes)
+    return folder
+
+
+def _fetch_file(module: Any, model_id: str, revision: str, name: str, about: Any, to: Path | None) -> Path:
     for _ in range(TRIES):
-        fetched = _asked(
-            module,
-            model_id,
-            revision,
-            lambda: module.snapshot_download(model_id, revision=revision, local_dir=to, library_name="asrtools"),
+        path = Path(
+            _asked(
+                module,
+                model_id,
+                revision,
+                lambda: module.hf_hub_download(
+                    model_id, name, revision=revision, local_dir=to, library_name="asrtools"
+                ),
+            )
         )
-        folder = Path(fetched)
-        damaged = [file.path for file in files if not _is_sound(folder / file.path, file)]
-        if not damaged:
-            receipt.write(folder, model_id, revision, sizes)
-            return folder
-        for name in damaged:
-            _remove(folder / name)
-    more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        if _is_sound(path, about):
+            return path
+        _remove(path)
     raise HubError(
-        f"{model_id}: {damaged[0]}{more} arrived damaged each time (the checksum is not the hub's); "
+        f"{model_id}: {name} arrived damaged each time (the checksum is not the hub's); "
         "try again later or take --hub ms"
     )
 
@@ -82,8 +91,9 @@ def _client() -> Any:
     return huggingface_hub
 
 
-def _listing(api: Any, model_id: str, commit: str) -> list[Any]:
-    files = [file for file in api.list_repo_tree(model_id, recursive=True, revision=commit) if hasattr(file, "size")]
+def _listing(api: Any, model_id: str, commit: str) -> dict[str, Any]:
+    tree = api.list_repo_tree(model_id, recursive=True, revision=commit)
+    files = {entry.path: entry for entry in tree if hasattr(entry, "size")}  # a folder has none
     if not files:
         raise HubError(f"{model_id}: huggingface lists no files in it; is the id right?")
     return files

@@ -1,5 +1,6 @@
 """A small http server that speaks the protocols of modelscope and huggingface, for tests with their real clients."""
 
+import contextlib
 import hashlib
 import http.server
 import json
@@ -67,6 +68,10 @@ class HubServer(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: HubServer
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # a client that was killed
+            super().handle()
 
     def log_message(self, *_: object) -> None:
         pass

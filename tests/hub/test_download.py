@@ -1,6 +1,7 @@
 """download, end to end: the real clients of both hubs against a server that speaks their protocols."""
 
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -128,6 +129,21 @@ def test_a_killed_download_leaves_nothing_that_looks_finished_and_goes_on(
 
 
 @both
+def test_ctrl_c_ends_a_download_that_waits(
+    server: HubServer, start: "Callable[..., subprocess.Popen[str]]", hub: str
+) -> None:
+    server.add(IDS[hub], FILES)
+    server.stalled["model.pt"] = 131_072
+    process = start("--hub", hub, "fsmn-vad")
+    while server.stalled:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)  # the server would hold it for 30
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "download: interrupted"
+
+
+@both
 def test_a_download_that_failed_goes_on(server: HubServer, download: Download, tmp_path: Path, hub: str) -> None:
     server.add(IDS[hub], FILES)
     server.gone.add("model.pt")
@@ -216,7 +232,7 @@ def test_two_processes_at_once_transfer_each_file_once(
     server.hold.clear()
     both = [start("--hub", hub, "fsmn-vad"), start("--hub", hub, "fsmn-vad")]
     assert both[0].stderr is not None
-    while not server.transfers("model.pt"):  # one of them is in the middle of it
+    while not server.transfers("config.yaml"):  # one of them is in the middle of it
         time.sleep(0.02)
     server.hold.set()
     done = [process.communicate(timeout=60) for process in both]
