@@ -11,9 +11,10 @@ from asrtools.build import LoadedModel
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.hub import model_directory
-from asrtools.models.protocols import Punctuator, Recognizer
+from asrtools.models.protocols import Embedder, Punctuator, Recognizer, Segmenter
 from asrtools.outside import import_model_file
 from asrtools.tasks.call_options import KNOWN, CallOptions, split_keywords
+from asrtools.tasks.companion import ROLES, assigned, directories_of, names_of, open_companions
 from asrtools.tasks.model_face import Face, OutsideFace, PunctuationFace, RecognitionFace
 from asrtools.tasks.recognition import is_from_outside, keywords_of, recognition_of
 
@@ -36,6 +37,8 @@ PLACE = (
     "bf16",
 )
 
+BESIDE = tuple(f"{role}_{part}" for role in ROLES for part in ("model", "model_revision", "kwargs"))
+
 _faces: WeakKeyDictionary[Any, Face] = WeakKeyDictionary()  # of networks that were loaded here
 
 
@@ -50,7 +53,9 @@ class AutoModel:
             raise ConfigError("AutoModel: no model; an alias such as paraformer-zh, a hub id or a directory is wanted")
         self.defaults, rest = split_keywords(keywords)
         place = {name: keywords[name] for name in PLACE if name in keywords}
-        self._face = open_face(model, place, {name: value for name, value in rest.items() if name not in PLACE})
+        beside = {name: keywords[name] for name in BESIDE if name in keywords}
+        overrides = {name: value for name, value in rest.items() if name not in (*PLACE, *BESIDE)}
+        self._face = open_faces(model, place, overrides, beside)
         self.model = self._face.model.network
         self.model_path = str(self._face.model.directory)
         device = str(next(self.model.parameters()).device)
@@ -95,20 +100,35 @@ def inference(
     return results, {"batch_data_time": sum(seconds)}
 
 
-def open_face(model: str | Path, place: Mapping[str, Any], overrides: Mapping[str, Any]) -> Face:
-    """Load a model by name, and what serves its kind."""
-    from asrtools.models.runner import set_threads
-
-    directory = model_directory(
-        model,
-        str(place.get("hub") or "ms"),
-        place.get("model_revision", place.get("revision")),
-        bool(place.get("offline", False)),
-    )
+def open_faces(
+    model: str | Path, place: Mapping[str, Any], overrides: Mapping[str, Any], beside: Mapping[str, Any]
+) -> Face:
+    """Load a model and its companions."""
+    hub, offline = str(place.get("hub") or "ms"), bool(place.get("offline", False))
+    revision = place.get("model_revision", place.get("revision"))
+    directory = model_directory(model, hub, revision, offline)
+    folders = directories_of(names_of(model, beside), beside, hub, offline)
+    kwargs = {name: value for name, value in beside.items() if name.endswith("_kwargs") and value}
     if place.get("remote_code"):
         if not place.get("trust_remote_code"):
             raise ConfigError(f"remote_code {place['remote_code']} is run as it is; say so with trust_remote_code=True")
         import_model_file(place["remote_code"], directory)
+    own, theirs = assigned({**overrides, **kwargs}, directory, folders)
+    face = open_face(directory, place, own)
+    if not folders or not isinstance(face, RecognitionFace | OutsideFace):
+        return face
+    from asrtools.tasks.long_face import LongFace
+
+    device = device_of(place.get("device"), place.get("ngpu"))
+    found = open_companions(folders, theirs, device, place.get("ncpu"))
+    recogniser = face if isinstance(face, RecognitionFace) else RecognitionFace(face.outside)
+    return LongFace(recogniser, found.segmenter, found.punctuate, found.speakers, found.clustering)
+
+
+def open_face(directory: Path, place: Mapping[str, Any], overrides: Mapping[str, Any]) -> Face:
+    """Load a model from its directory, and what serves its kind."""
+    from asrtools.models.runner import set_threads
+
     device = device_of(place.get("device"), place.get("ngpu"))
     set_threads(place.get("ncpu"))
     routed = build.route_to_model(config.load(directory), overrides)
@@ -119,7 +139,10 @@ def open_face(model: str | Path, place: Mapping[str, Any], overrides: Mapping[st
 
 def face_of(model: LoadedModel, device: str) -> Face:
     """What serves a model of this kind."""
+    from asrtools.tasks.embed import speaker_model_of
     from asrtools.tasks.punctuate import Punctuate
+    from asrtools.tasks.segment import segmenter_of
+    from asrtools.tasks.speech_face import SegmentFace, SpeakerFace
 
     network = model.network
     face: Face
@@ -129,6 +152,10 @@ def face_of(model: LoadedModel, device: str) -> Face:
         face = RecognitionFace(recognition_of(model, device))
     elif isinstance(network, Punctuator):
         face = PunctuationFace(Punctuate(model), model)
+    elif isinstance(network, Segmenter):
+        face = SegmentFace(segmenter_of(model, device))
+    elif isinstance(network, Embedder):
+        face = SpeakerFace(speaker_model_of(model, device), model)
     else:
         raise ModelError(f"{model.directory}: AutoModel has no use for a model of class {model.name} yet")
     _faces[network] = face

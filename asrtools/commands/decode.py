@@ -9,7 +9,12 @@ import click
 
 from asrtools import __version__
 from asrtools.commands.command import Tally, command, complain, launch, progress
-from asrtools.commands.decode_options import model_options, output_options, search_options
+from asrtools.commands.decode_options import (
+    companion_options,
+    model_options,
+    output_options,
+    search_options,
+)
 from asrtools.commands.decode_output import Output, check_inputs
 from asrtools.commands.options import data_argument, data_options, network_options
 from asrtools.record import Utterance
@@ -24,12 +29,14 @@ DEFAULT_MODEL = "paraformer-zh"
 EXAMPLE = """\
 decode wav.scp | punc > text
 decode --model exp/model --output-dir exp/test data/test
-decode --format srt talk.mp3 > talk.srt"""
+decode --vad-model fsmn-vad --punc-model ct-punc --spk-model cam++ --jsonl meetings.scp
+decode --vad-model fsmn-vad --format srt talk.mp3 > talk.srt"""
 
 
 @command(example=EXAMPLE, takes_overrides=True)
 @data_argument
 @model_options
+@companion_options
 @search_options
 @output_options
 @data_options
@@ -48,6 +55,8 @@ def decode(data: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("--resume goes on with an --output-dir run; give the directory")
     if options["jsonl"] and options["style"] != "kaldi":
         raise click.UsageError("--jsonl and --format are two ways to print; keep one")
+    if options["spk_model"] and not options["vad_model"]:
+        raise click.UsageError("--spk-model tells apart who speaks in stretches of speech; give --vad-model too")
     style = "jsonl" if options["jsonl"] else options["style"]
     return _decode(check_inputs(_inputs(data, options), style), style, data, options)
 
@@ -69,9 +78,10 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
     from asrtools.tasks.recognition import open_recognition
 
     started = time.time()
+    directory, beside, overrides, theirs = _models(options)
     recognition = open_recognition(
-        _directory(options),
-        options["overrides"],
+        directory,
+        overrides,
         options["checkpoint"],
         options["device"],
         options["ncpu"],
@@ -84,6 +94,8 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         "mix" if options["channel"] == "each" else options["channel"],
         options["fs"],
     )
+    if beside:
+        transcribe = _with_companions(transcribe, beside, theirs, recognition.device, options)
     results = None
     if options["output_dir"]:
         from asrtools.tasks.result_lines import record_results
@@ -96,17 +108,56 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
     for utterance in progress(done, "decode"):
         output.add(utterance)
         tally.count(utterance)
+        if utterance.error and utterance.status != "error":
+            complain("decode", f"{utterance.key}: {utterance.error}")
     output.close()
     if results is not None:
         results.finish(_run(recognition, options, started))
     return tally.close()
 
 
-def _directory(options: dict[str, Any]) -> "Path":
+def _models(options: dict[str, Any]) -> "tuple[Path, dict[str, Path], dict[str, Any], dict[str, dict[str, Any]]]":
+    """Directories of the recogniser and, by role, of its companions, and the overrides of each."""
     from asrtools.hub import model_directory
 
-    hub = {name: options[name] for name in ("hub", "revision", "offline")}
-    return model_directory(options["model"] or DEFAULT_MODEL, **hub)
+    name = options["model"] or DEFAULT_MODEL
+    hub = {key: options[key] for key in ("hub", "offline")}
+    directory = model_directory(name, revision=options["revision"], **hub)
+    given = {f"{role}_model": options[f"{role}_model"] for role in ("vad", "punc", "spk")}
+    from asrtools import zoo
+
+    if not any(given.values()) and (zoo.find(name) is None or not zoo.find(name).companions):
+        return directory, {}, options["overrides"], {}
+    if options["remote_code"]:
+        from asrtools.outside import import_model_file
+
+        import_model_file(options["remote_code"], directory)
+    from asrtools.tasks.companion import assigned, directories_of, names_of
+
+    beside = directories_of(names_of(name, given), {}, **hub)
+    overrides, theirs = assigned(options["overrides"], directory, beside)
+    return directory, beside, overrides, theirs
+
+
+def _with_companions(
+    transcribe: Any, beside: "dict[str, Path]", theirs: dict[str, dict[str, Any]], device: str, options: dict[str, Any]
+) -> Any:
+    from dataclasses import replace
+
+    from asrtools.tasks.companion import line_of, open_companions
+
+    found = open_companions(beside, theirs, device, options["ncpu"])
+    if found.segmenter is not None:
+        segmenter = found.segmenter
+        if options["max_segment_seconds"] is not None:
+            longest = round(1000 * options["max_segment_seconds"])
+            segmenter = replace(segmenter, options=replace(segmenter.options, max_single_segment_time=longest))
+        if options["merge_seconds"] is not None:
+            segmenter = replace(segmenter, merge_ms=1000 * options["merge_seconds"])
+        found = replace(found, segmenter=segmenter)
+    if options["num_speakers"] is not None:
+        found = replace(found, clustering=replace(found.clustering, num_speakers=options["num_speakers"]))
+    return line_of(transcribe, found, "mix" if options["channel"] == "each" else options["channel"], options["fs"])
 
 
 def _search(recognition: "Recognition", options: dict[str, Any], needs_times: bool) -> "DecodeOptions":

@@ -18,6 +18,21 @@ model_options: Decorator = stack(
     click.option("--remote-code", metavar="FILE.py", help="Where the class of the model is defined."),
 )
 
+companion_options: Decorator = stack(
+    click.option("--vad-model", metavar="MODEL", help="Cut recordings of any length into stretches of speech by it."),
+    click.option("--punc-model", metavar="MODEL", help="Attach punctuation by it."),
+    click.option("--spk-model", metavar="MODEL", help="Tell speakers apart by it; goes with --vad-model."),
+    click.option("--num-speakers", type=click.IntRange(1), help="How many speak, where it is known."),
+    click.option(
+        "--max-segment-seconds", type=click.FloatRange(0, min_open=True), help="Cut longer stretches of speech."
+    ),
+    click.option(
+        "--merge-seconds",
+        type=click.FloatRange(0, min_open=True),
+        help="Put neighbouring stretches together, pauses and all, up to this length.",
+    ),
+)
+
 search_options: Decorator = stack(
     click.option("--hotword", metavar="WORDS|FILE.txt|URL", help="Words to listen for, blanks between or one a line."),
     click.option("--language", default="auto", show_default=True, help="auto, zh, en, yue, ja, ko (SenseVoice)."),

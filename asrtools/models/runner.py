@@ -76,6 +76,10 @@ def packed(network: Any, device: str) -> Any:
     return pack_linear_layers(network) if device == "cpu" and isinstance(network, torch.nn.Module) else network
 
 
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
 def choose_device(name: str) -> str:
     """`auto`, `cpu`, `cuda` or `cuda:N` to the device it is here; one that is not there is a ConfigError."""
     if name == "auto":

@@ -49,7 +49,7 @@ class RecognitionFace:
         return self.recognition.model
 
     def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
-        if self.recognition.stream_network is not None and not _is_whole(given):
+        if self.recognition.stream_network is not None and not is_whole(given):
             return [self._advance(given, call)]
         inputs = audio_input(given, call)
         done = list(self.write(inputs, self.transcriber(inputs, call)(inputs.utterances), call))
@@ -93,7 +93,7 @@ class RecognitionFace:
         is_final = bool(call.get("is_final", False))
         if cache.get("stream") is None:
             cache["stream"] = RecognitionStream(self.recognition.stream_network, self.model.frontend, call.chunks)
-        decoded = cache["stream"].accept(_packet(given, self.model.frontend.fs, call.fs), is_final)
+        decoded = cache["stream"].accept(packet_of(given, self.model.frontend.fs, call.fs), is_final)
         if is_final:
             cache.clear()
         one = token_text(decoded, self.model.tokenizer)
@@ -137,14 +137,14 @@ class PunctuationFace:
         return {"key": utterance.key, "text": punctuated.funasr_text, "punc_array": punctuated.punc_array or []}
 
 
-def _is_whole(given: Any) -> bool:
+def is_whole(given: Any) -> bool:
     """A file, or several inputs, rather than a packet of a stream."""
     if isinstance(given, list | tuple):
-        return len(given) != 1 or _is_whole(given[0])
+        return len(given) != 1 or is_whole(given[0])
     return isinstance(given, str) or hasattr(given, "__fspath__")
 
 
-def _packet(given: Any, rate: int, fs: int) -> np.ndarray:
+def packet_of(given: Any, rate: int, fs: int) -> np.ndarray:
     """Samples of a packet at the model's rate, float32 [N]."""
     given = as_array(given[0] if isinstance(given, list | tuple) else given)
     if isinstance(given, bytes | bytearray):

@@ -48,7 +48,7 @@ class InputLoader:
 
     def __call__(self, utterance: Utterance) -> Loaded:
         """Whatever is wrong with the record becomes its status and error."""
-        if utterance.status == "error":
+        if utterance.status in ("error", "no-speech"):
             return Loaded(utterance)
         try:
             feats, seconds = self._features(utterance)

@@ -72,7 +72,7 @@ class OutsideModel:
         yield from self._infer(batch, values)
 
     def _loaded(self, utterance: Utterance, held: Mapping[str, Any], rate: int, channel: str, fs: int) -> Any:
-        if utterance.status == "error":
+        if utterance.status in ("error", "no-speech"):
             return utterance, None
         source = held.get(utterance.recording or utterance.key, utterance.source)
         try:
@@ -150,7 +150,7 @@ def _span(item: Any) -> list[int]:
 
 
 def transcript_of(utterance: Utterance, result: Mapping[str, Any]) -> Transcript:
-    if utterance.status == "error":
+    if utterance.status in ("error", "no-speech"):
         return Transcript(utterance)
     text = str(result.get("text", ""))
     spans = [(begin + utterance.start_ms, end + utterance.start_ms) for begin, end in result.get("timestamp") or ()]

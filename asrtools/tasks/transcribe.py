@@ -157,6 +157,6 @@ def _length(one: Loaded) -> float | None:
 
 
 def _unheard(one: Loaded) -> Transcript:
-    if one.utterance.status == "error":
+    if one.utterance.status in ("error", "no-speech"):
         return Transcript(one.utterance)
     return Transcript(replace(one.utterance, text="", status="empty"), (TokenText(),), 0, one.seconds)
