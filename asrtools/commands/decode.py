@@ -11,6 +11,7 @@ from asrtools import __version__
 from asrtools.commands.command import Tally, command, complain, launch, progress
 from asrtools.commands.decode_options import (
     companion_options,
+    merge_option,
     model_options,
     output_options,
     search_options,
@@ -37,6 +38,7 @@ decode --vad-model fsmn-vad --format srt talk.mp3 > talk.srt"""
 @data_argument
 @model_options
 @companion_options
+@merge_option
 @search_options
 @output_options
 @data_options
@@ -55,6 +57,10 @@ def decode(data: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("--resume goes on with an --output-dir run; give the directory")
     if options["jsonl"] and options["style"] != "kaldi":
         raise click.UsageError("--jsonl and --format are two ways to print; keep one")
+    if options["merge_segments"] and options["vad_model"]:
+        raise click.UsageError("--merge-segments is for segments that are given; --vad-model finds and merges its own")
+    if options["merge_segments"] and options["resume"]:
+        raise click.UsageError("--merge-segments: what it merges cannot be taken up with --resume")
     if options["spk_model"] and not options["vad_model"]:
         raise click.UsageError("--spk-model tells apart who speaks in stretches of speech; give --vad-model too")
     style = "jsonl" if options["jsonl"] else options["style"]
@@ -94,6 +100,8 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         "mix" if options["channel"] == "each" else options["channel"],
         options["fs"],
     )
+    if options["merge_segments"]:
+        transcribe = _merging(transcribe)
     if beside:
         transcribe = _with_companions(transcribe, beside, theirs, recognition.device, options)
     results = None
@@ -137,6 +145,12 @@ def _models(options: dict[str, Any]) -> "tuple[Path, dict[str, Path], dict[str, 
     beside = directories_of(names_of(name, given), {}, **hub)
     overrides, theirs = assigned(options["overrides"], directory, beside)
     return directory, beside, overrides, theirs
+
+
+def _merging(transcribe: Any) -> Any:
+    from asrtools.tasks.long_recording import merge_given
+
+    return lambda utterances: merge_given(transcribe(utterances))
 
 
 def _with_companions(

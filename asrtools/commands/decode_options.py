@@ -33,6 +33,10 @@ companion_options: Decorator = stack(
     ),
 )
 
+merge_option: Decorator = click.option(
+    "--merge-segments", is_flag=True, help="One line a recording where DATA holds neighbouring segments of it."
+)
+
 search_options: Decorator = stack(
     click.option("--hotword", metavar="WORDS|FILE.txt|URL", help="Words to listen for, blanks between or one a line."),
     click.option("--language", default="auto", show_default=True, help="auto, zh, en, yue, ja, ko (SenseVoice)."),

@@ -42,6 +42,31 @@ class LongRecordings:
                 gathered = []
 
 
+def merge_given(transcripts: Iterable[Transcript]) -> Iterator[Transcript]:
+    """Neighbouring segments of one recording as one transcript, whoever has cut it; what is no segment stays."""
+    gathered: list[Transcript] = []
+    for transcript in transcripts:
+        if gathered and _recording(transcript) != _recording(gathered[0]):
+            yield _whole(gathered)
+            gathered = []
+        gathered.append(transcript)
+    if gathered:
+        yield _whole(gathered)
+
+
+def _recording(transcript: Transcript) -> tuple[str, int | None]:
+    record = transcript.utterance
+    return record.recording or record.key, record.channel
+
+
+def _whole(parts: Sequence[Transcript]) -> Transcript:
+    first = parts[0].utterance
+    if first.recording is None:
+        return parts[0]
+    plain = Utterance(first.recording, first.source, channel=first.channel, speaker=None, extra=first.extra)
+    return merge_transcripts(plain, parts)
+
+
 class _OneAtATime:
     """Records as they come; nothing is waited for before those that came are done."""
 

@@ -141,16 +141,20 @@ def open_segmenter(
     **how: Any,
 ) -> Segmenter:
     """Load a model that finds speech; `overrides` with flat keys, as users give them, `how` as Segmenter has it."""
-    from asrtools.models.fsmn_vad.scorer import SilenceScorer
     from asrtools.models.runner import choose_device, set_threads
 
     device = choose_device(device)
     set_threads(num_threads)
     routed = build.route_to_model(config.load(directory), overrides or {})
-    model = build.load_model(directory, routed, device=device)
-    score = SilenceScorer(model.network, device)
+    return segmenter_of(build.load_model(directory, routed, device=device), device, **how)
+
+
+def segmenter_of(model: LoadedModel, device: str, **how: Any) -> Segmenter:
+    """A model that is loaded already."""
+    from asrtools.models.fsmn_vad.scorer import SilenceScorer
+
     check_rates(model)
-    return Segmenter(model, score, model.network.options, **how)
+    return Segmenter(model, SilenceScorer(model.network, device), model.network.options, **how)
 
 
 def check_rates(model: LoadedModel) -> None:
