@@ -1,5 +1,6 @@
 """Recordings to their stretches of speech: one record in, one for each stretch out."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, DataError, ModelError
 from asrtools.io.ark import holds_features
 from asrtools.io.audio import load_blocks
+from asrtools.io.pcm_stream import read_packets
 from asrtools.models.fsmn_vad.options import VadOptions
 from asrtools.record import Utterance
 from asrtools.tasks.merge_segments import Segment, merge_segments, pad_segments
@@ -72,7 +74,7 @@ class Segmenter:
         if utterance.status == "error":
             return [utterance]
         try:
-            found = self.segments(self._blocks(utterance))
+            found = self.segments(self.blocks(utterance))
         except DataError as error:
             return [replace(utterance, status="error", error=str(error))]
         except MemoryError:
@@ -82,7 +84,8 @@ class Segmenter:
             return [replace(utterance, status="no-speech")]
         return [part_of(utterance, begin, end) for begin, end in found]
 
-    def _blocks(self, utterance: Utterance) -> Iterator[np.ndarray]:
+    def blocks(self, utterance: Utterance) -> Iterator[np.ndarray]:
+        """The samples of a record at the model's rate, float32 [N] at a time."""
         source = self.held.get(utterance.key, utterance.source)
         if isinstance(source, str) and holds_features(source):
             raise DataError(f"{source}: holds features; speech is looked for in audio")
@@ -120,6 +123,34 @@ def part_of(utterance: Utterance, begin_ms: int, end_ms: int) -> Utterance:
         end_ms=end_ms,
         source_len=None,
     )
+
+
+def hear(
+    segmenter: Segmenter, utterance: Utterance, packet_ms: int, is_live: bool = False
+) -> Iterator[tuple[str, int]]:
+    """A record packet by packet to (begin or end, ms), each as soon as it is decided; `is_live`: raw PCM from stdin."""
+    rate = segmenter.model.frontend.fs
+    size = packet_ms * rate // 1000
+    if is_live and segmenter.fs != rate:
+        raise DataError(f"stdin: has {segmenter.fs} samples a second; the model hears {rate} (--fs {rate})")
+    packets = read_packets(size) if is_live else _packets(segmenter.blocks(utterance), size)
+    stream = segmenter.start(packet_ms)
+    last = (np.zeros(0, dtype=np.float32), True)
+    for packet, is_final in itertools.chain(((packet, False) for packet in packets), [last]):
+        for event in stream.accept(packet, is_final):
+            for name, time in zip(("begin", "end"), event, strict=True):
+                if time is not None:
+                    yield name, utterance.start_ms + time
+
+
+def _packets(blocks: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    rest = np.zeros(0, dtype=np.float32)
+    for block in blocks:
+        block = np.concatenate([rest, block])
+        whole = len(block) // size * size
+        yield from block[:whole].reshape(-1, size)
+        rest = block[whole:]
+    yield rest
 
 
 def pair_events(events: Iterable[VadEvent]) -> list[Segment]:
