@@ -53,10 +53,7 @@ def model_directory(
         try:
             return client.fetch(model_id, revision, folder)
         except HubError as error:
-            near = zoo.near(name) if zoo.find(name) is None and "no such model" in str(error) else []
-            if not near:
-                raise
-            raise HubError(f"{error}; did you mean {' or '.join(near)}?") from error
+            raise HubError(f"{error}{_more_on(name, there)}") from error
 
 
 def _local(name: str) -> Path | None:
@@ -64,7 +61,7 @@ def _local(name: str) -> Path | None:
         raise HubError("'': there is no such model directory")
     path = Path(name).expanduser()
     if path.is_dir():
-        if any((path / file).is_file() for file in ("config.yaml", "configuration.json")):
+        if _looks_like_a_model(path):
             return path
         if zoo.find(name) is None:
             raise HubError(f"{name}: has no config.yaml and no configuration.json, so it is no model directory")
@@ -73,6 +70,10 @@ def _local(name: str) -> Path | None:
     elif name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise HubError(f"{name}: there is no such model directory")
     return None
+
+
+def _looks_like_a_model(path: Path) -> bool:
+    return any((path / file).is_file() for file in ("config.yaml", "configuration.json"))
 
 
 def _client(hub: str) -> ModuleType:
@@ -116,9 +117,19 @@ def _check_target(folder: Path, model_id: str) -> None:
         raise HubError(f"{folder}: holds {there or 'other files'}; name an empty or new directory with --to")
 
 
+def _more_on(name: str, there: Path | None) -> str:
+    """What helps further when a fetch failed."""
+    if there is not None and _looks_like_a_model(there):
+        return f"; {there} has a copy that was not checked, --offline takes it"
+    if zoo.find(name) is not None:
+        return ""
+    near = zoo.near(name)
+    return f"; there is no directory {name} either" + (f"; did you mean {' or '.join(near)}?" if near else "")
+
+
 def _as_it_is(there: Path | None, model_id: str, client: ModuleType) -> Path:
     """Offline: what another program left in the cache serves too, as far as it looks like a model."""
-    if there is not None and any((there / file).is_file() for file in ("config.yaml", "configuration.json")):
+    if there is not None and _looks_like_a_model(there):
         return there
     raise HubError(
         f"{model_id}: it is not (whole) in {client.NAME}'s cache and the network is not to be used; "

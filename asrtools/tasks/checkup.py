@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from asrtools import build
+from asrtools import build, zoo
 from asrtools import config as configuration
 from asrtools.config import Config
 from asrtools.errors import AsrError, ConfigError, ModelError
@@ -91,6 +91,11 @@ def _check_files(checkup: Checkup) -> None:
             checkup.problem(f"{path}: is missing, the hub has it; run download again")
         elif path.stat().st_size != size:
             checkup.problem(f"{path}: has {path.stat().st_size} bytes, the hub's has {size}; run download again")
+    name = hub_id(checkup.directory)
+    entry = zoo.find(name) if name else None
+    for file in () if entry is None or expected else entry.files:
+        if not (checkup.directory / file).exists():
+            checkup.note(f"{checkup.directory / file}: is not there, {entry.name} is published with it")
     for path in sorted(checkup.directory.iterdir()):
         if not path.is_file() or path.name.startswith("."):
             continue

@@ -201,6 +201,24 @@ def test_a_revision_that_is_not_there_is_named(server: HubServer, download: Down
 
 
 @both
+def test_a_copy_that_was_not_checked_is_pointed_out_when_the_hub_is_gone(
+    server: HubServer, download: Download, environment: dict[str, str], hub: str
+) -> None:
+    server.add(IDS[hub], FILES)
+    folder = Path(download("--hub", hub, "fsmn-vad").stdout.strip())
+    (folder / ".asrtools.json").unlink()  # as another client leaves it
+    environment.update(MODELSCOPE_ENDPOINT="http://127.0.0.1:9", HF_ENDPOINT="http://127.0.0.1:9")
+    assert f"{folder} has a copy that was not checked, --offline takes it" in only_line(
+        download("--hub", hub, "fsmn-vad")
+    )
+    assert download("--hub", hub, "--offline", "fsmn-vad").stdout.strip() == str(folder)
+
+
+def test_a_mistyped_directory_is_said_to_be_none(download: Download) -> None:
+    assert "there is no directory exp/modle either" in only_line(download("exp/modle"))
+
+
+@both
 def test_an_id_that_is_not_there_names_the_near_ones(server: HubServer, download: Download, hub: str) -> None:
     said = only_line(download("--hub", hub, "iic/speech_fsmn_vad_zh-cn-16k-comon-pytorch"))
     assert "has no such model" in said

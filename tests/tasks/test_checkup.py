@@ -246,6 +246,20 @@ def test_a_file_that_is_not_as_it_was_fetched(model: Path) -> None:
     assert any("seg_dict: is missing" in text for text in found)
 
 
+def test_a_published_file_that_is_not_there_is_a_note(model: Path) -> None:
+    metas = json.loads((model / "configuration.json").read_text())
+    (model / "configuration.json").write_text(
+        json.dumps(
+            {
+                **metas,
+                "model_name_in_hub": {"ms": "iic/speech_paraformer-large_asr_nat-zh-cn-16k-common-vocab8404-pytorch"},
+            }
+        )
+    )
+    assert problems(model) == []
+    assert any("seg_dict: is not there, paraformer is published with it" in text for text in notes(model))
+
+
 def test_a_key_without_meaning_is_a_note_with_the_near_one(model: Path) -> None:
     change_config(model, lambda values: values.update(decodr_conf={"num_blocks": 2}, whatever=1))
     assert problems(model) == []
