@@ -101,7 +101,8 @@ owner_of() {
   : >"$run/now"
   now=$(stat -c %Y "$run/now") beat=$(stat -c %Y "$1/owner" 2>/dev/null) || return 1
   [ $((now - beat)) -lt 60 ] || return 1
-  [ "$host" != "$host_name" ] || kill -0 "$pid" 2>/dev/null || return 1
+  # a dead one may still be listed, until init collects it
+  case $host/$(ps -o stat= -p "$pid" 2>/dev/null) in "$host_name"/ | "$host_name"/Z*) return 1 ;; esac
   printf 'process %s on %s\n' "$pid" "$host"
 }
 

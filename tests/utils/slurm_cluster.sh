@@ -68,6 +68,9 @@ EOF
 # Ready means that slurmctld would give it a job.
 start_node() {
   local _
+  # what it ran when it was killed would be completing for a minute and more
+  scontrol update nodename="$1" state=down reason=started 2>/dev/null || true
+  scontrol update nodename="$1" state=resume 2>/dev/null || true
   slurmd -f "$SLURM_CONF" -N "$1" -c 3>&- || return 1
   for _ in $(seq 100); do
     [ "$(sinfo -h -n "$1" -o %t)" != idle ] || return 0
