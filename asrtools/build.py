@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # Keys of published configs that have no meaning for our component of that section.
 WITHOUT_MEANING = {
     "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
-    "model_conf": {"use_1st_decoder_loss", "seaco_length_normal", "predictor_weight2", "ctc_weight2"},
+    "model_conf": {"use_1st_decoder_loss", "seaco_length_normal", "predictor_weight2", "ctc_weight2"}
+    | {"report_cer", "report_wer", "sym_space", "sym_blank"},
     "predictor_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
     "encoder_conf": {
         "tf2torch_tensor_name_prefix_torch",

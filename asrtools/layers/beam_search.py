@@ -40,6 +40,7 @@ class Voice:
     weight: float
     scorer: StepScorer
     state: Any  # before the first token
+    hears: bool = True  # whether it knows the audio, so that it counts in the confidence of a token
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Found:
 
     ids: tuple[int, ...]  # with eos, once or, when the search was cut off there, twice
     score: float
-    token_scores: tuple[float, ...]  # weighted, of each token
+    token_scores: tuple[float, ...]  # of each token, by what hears the audio: log-probabilities
     parts: dict[str, float]  # unweighted sums by voice
 
 
@@ -97,6 +98,9 @@ def beam_search(
         torch.tensor([[settings.sos]]), torch.zeros(1), torch.zeros(1, 0), dict.fromkeys(names, torch.zeros(1))
     )
     ctc_before = torch.zeros(1, dtype=torch.float64)
+    hearing = {voice.name: voice.weight for voice in voices if voice.hears} | (
+        {"ctc": settings.ctc_weight} if ctc else {}
+    )
     max_len = settings.max_len(num_frames)
     min_len = min(int(settings.min_len_ratio * num_frames), max_len - 1)
     found: list[Found] = []
@@ -114,11 +118,12 @@ def beam_search(
             added[:, settings.eos] = -math.inf
         total = beam.scores[:, None] + added
         rows, tokens = _best(total, settings.beam_size)
+        chosen = {name: scores[name][rows, tokens] for name in names}
         beam = _Beam(
             torch.cat([beam.tokens[rows], tokens[:, None]], 1),
             total[rows, tokens],
-            torch.cat([beam.token_scores[rows], added[rows, tokens][:, None]], 1),
-            {name: beam.parts[name][rows] + scores[name][rows, tokens] for name in names},
+            torch.cat([beam.token_scores[rows], _heard(chosen, hearing, len(rows))[:, None]], 1),
+            {name: beam.parts[name][rows] + chosen[name] for name in names},
         )
         is_last = length == max_len - 1
         has_ended = (tokens == settings.eos) | is_last
@@ -155,6 +160,12 @@ def _best(scores: Tensor, num: int) -> tuple[Tensor, Tensor]:
     order = values.flatten().sort(descending=True, stable=True).indices[:num]
     order = order[values.flatten()[order] > -math.inf]
     return order // num, tokens.flatten()[order]
+
+
+def _heard(chosen: dict[str, Tensor], hearing: dict[str, float], num: int) -> Tensor:
+    """The mean of those that hear the audio, [N]."""
+    total = sum(hearing.values()) or 1.0
+    return sum((weight / total * chosen[name] for name, weight in hearing.items()), torch.zeros(num))
 
 
 def _found(beam: _Beam, row: int, eos: int, is_cut_off: bool) -> Found:

@@ -95,6 +95,7 @@ class DecoderState:
 
     def pick(self, rows: Tensor) -> "DecoderState":
         """The state of the hypotheses that follow on those at `rows`."""
+        rows = rows.to(self.past[0][0].device)
         past = [(keys[rows], values[rows]) for keys, values in self.past]
         return DecoderState(self.source, past, self.num_tokens)
 
@@ -181,7 +182,7 @@ class TransformerDecoder(AttentionDecoder):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The last token of each hypothesis [N] to log-probabilities float32 [N, vocab_size] of the next."""
-        x = self.embed_at(tokens[:, None], state.num_tokens)
+        x = self.embed_at(tokens[:, None].to(state.source[0][0].device), state.num_tokens)
         num = len(tokens)
         past = []
         for index, layer in enumerate(self.decoders):

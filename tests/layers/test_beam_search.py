@@ -108,6 +108,15 @@ def test_two_voices_add_up() -> None:
     assert set(found[0].parts) == {"decoder", "lm"}
 
 
+def test_token_scores_are_log_probabilities_whatever_else_has_a_say() -> None:
+    deaf = Voice("lm", 5.0, Memory(2), Past(((),)), hears=False)
+    found = beam_search(10, [voice(1, 0.5), deaf], None, settings(penalty=9.0))[0]
+    text = without_end(found)
+    said = (SOS, *text)
+    wanted = [float(Memory(1).after(said[:i])[said[i]]) for i in range(1, len(said))]
+    assert list(found.token_scores[: len(text)]) == pytest.approx(wanted, rel=1e-5)
+
+
 def test_a_voice_of_weight_0_is_not_asked() -> None:
     class Silent:
         def step(self, tokens: Tensor, state: Past) -> tuple[Tensor, Past]:

@@ -48,7 +48,7 @@ def search(
     if options.lm_weight > LEAST_WEIGHT:
         if options.lm is None:
             raise ConfigError(f"lm_weight is {options.lm_weight} without a language model; name one as lm_file")
-        voices.append(Voice("lm", options.lm_weight, options.lm, options.lm.start()))
+        voices.append(Voice("lm", options.lm_weight, options.lm, options.lm.start(), hears=False))
     weight = 0.0 if ctc is None else options.ctc_weight or 0.0
     # a text is as long as the predictor says; a ratio only keeps the search from ending earlier
     settings = SearchSettings(

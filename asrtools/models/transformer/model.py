@@ -127,7 +127,7 @@ class Transformer(nn.Module):
     ) -> tuple[Decoded, ...]:
         """Encoder output [1, T, D] of one utterance."""
         begun = [
-            Voice(name, weight, scorer, scorer.start(encoded) if name == "decoder" else scorer.start())
+            Voice(name, weight, scorer, scorer.start(encoded) if name == "decoder" else scorer.start(), name != "lm")
             for name, weight, scorer in voices
         ]
         ctc = None
