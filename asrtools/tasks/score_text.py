@@ -67,7 +67,7 @@ def score_texts(refs: TextTable, hyps: TextTable, way: Way, mode: str = "all") -
         if is_missing and mode == "present":
             continue
         ref = cut(text)
-        hyp = [] if is_missing else cut(hyps.texts[key])
+        hyp = [] if is_missing else ref if hyps.texts[key] == text else cut(hyps.texts[key])
         scored.append(Scored(key, ref, hyp, align(ref, hyp, way.rule), is_missing))
     known = {*refs.texts, *refs.unusable}
     return ScoredSet(
