@@ -73,6 +73,10 @@ def _holds_records(file: str) -> bool:
 
 def _read_lines(file: str, table: TextTable, duplicates: list[str]) -> None:
     for entry in read_scp(file, allow_empty=True):
+        if entry.line == 1 and entry.key.startswith('[{"'):
+            raise DataError(
+                f"{display_name(file)}: is a JSON array; should have one object a line (jq -c .[] makes them)"
+            )
         if entry.key in table.texts or entry.key in table.unusable:
             duplicates.append(f"{display_name(file)}:{entry.line}: duplicate key {entry.key}")
         elif entry.error:

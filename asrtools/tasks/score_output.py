@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from asrtools.errors import DataError
@@ -97,7 +97,7 @@ def write_page(
 def score_hotwords(result: ScoredSet, path: StrPath) -> report.Report:
     """Recall and precision of the words of a file, one a line, normalised and cut as the texts are."""
     cut = result.way.cutter()
-    hotwords: dict[str, list[str]] = {}
+    hotwords: dict[str, Sequence[str]] = {}
     for line in read_lines(path):
         if line.error:
             raise DataError(line.error)

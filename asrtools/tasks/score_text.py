@@ -1,6 +1,6 @@
 """References and hypotheses to a scored set: paired by key, normalised, cut into units, aligned."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from asrtools.errors import DataError
@@ -28,7 +28,7 @@ class Way:
         # the pieces are the units, unless somebody asks to have them joined
         return tuple(s for s in steps if s != "bpe") if self.unit == "token" and "+bpe" not in self.norm else steps
 
-    def cutter(self) -> Callable[[str], list[str]]:
+    def cutter(self) -> Callable[[str], Sequence[str]]:
         """Text to units."""
         normalize, cut = normalizer(self.steps), UNITS[self.unit]
         return lambda text: cut(normalize(text))
@@ -67,8 +67,14 @@ def score_texts(refs: TextTable, hyps: TextTable, way: Way, mode: str = "all") -
         if is_missing and mode == "present":
             continue
         ref = cut(text)
-        hyp = [] if is_missing else ref if hyps.texts[key] == text else cut(hyps.texts[key])
+        hyp = () if is_missing else ref if hyps.texts[key] == text else cut(hyps.texts[key])
         scored.append(Scored(key, ref, hyp, align(ref, hyp, way.rule), is_missing))
+    unusable = (*refs.unusable.values(), *hyps.unusable.values())
+    if not scored:
+        cause = f" ({unusable[0]})" if unusable else ", none of its keys has a hypothesis" if refs.texts else ""
+        raise DataError(
+            f"{refs.name}: gives nothing to score{cause}; should have at least one reference to compare with"
+        )
     known = {*refs.texts, *refs.unusable}
     return ScoredSet(
         way,
@@ -78,7 +84,7 @@ def score_texts(refs: TextTable, hyps: TextTable, way: Way, mode: str = "all") -
         num_hyp=len(hyps.texts),
         missing=missing,
         without_ref=tuple(key for key in (*hyps.texts, *hyps.without_text) if key not in known),
-        unusable=(*refs.unusable.values(), *hyps.unusable.values()),
+        unusable=unusable,
         refs=refs,
         hyps=hyps,
     )
