@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "CTTransformerStreaming": "asrtools.models.ct_transformer.streaming",
         "SenseVoiceSmall": "asrtools.models.sense_voice.model",
         "FsmnVADStreaming": "asrtools.models.fsmn_vad.model",
+        "MonotonicAligner": "asrtools.models.monotonic_aligner.model",
     },
     "encoder_classes": {
         "SANMEncoder": "asrtools.layers.sanm_encoder",

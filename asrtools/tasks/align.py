@@ -1,0 +1,155 @@
+"""Recordings and their known texts to the time of every word."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asrtools import build, config
+from asrtools.errors import DataError, ModelError
+from asrtools.models.protocols import Firing
+from asrtools.record import Utterance
+from asrtools.tasks.batching import BatchLimits, map_in_batches
+from asrtools.tasks.cif_times import Span, token_spans
+from asrtools.tasks.load_ahead import load_ahead
+from asrtools.tasks.network_input import InputLoader, Loaded, step_ms
+from asrtools.text.known_text import KnownWord, known_words, timed_words
+
+Align = Callable[[Sequence[np.ndarray], Sequence[int]], list[Firing]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """A record with its features and the words that are looked for."""
+
+    loaded: Loaded
+    words: tuple[KnownWord, ...] = ()
+
+    @property
+    def utterance(self) -> Utterance:
+        return self.loaded.utterance
+
+    @property
+    def num_tokens(self) -> int:
+        return sum(len(word.ids) for word in self.words)
+
+
+@dataclass(frozen=True)
+class WordAligner:
+    """An aligner with what turns records into its features and texts into its tokens."""
+
+    align: Align
+    tokenizer: Any
+    loader: InputLoader
+    limits: BatchLimits = BatchLimits()
+    num_threads: int = 2  # that load
+
+    def __call__(self, utterances: Iterable[Utterance]) -> Iterator[Utterance]:
+        """Every record, in order, with the words of its `text` and their times, or with status empty or error."""
+        ready = load_ahead(self._prepare, utterances, lambda one: one.loaded.num_bytes, self.num_threads)
+        return map_in_batches(ready, _seconds, self._align, _unaligned, self.limits)
+
+    def _prepare(self, utterance: Utterance) -> _Ready:
+        if utterance.status != "error" and utterance.text is None:
+            utterance = replace(utterance, status="error", error=f"{utterance.key}: has no text to align")
+        loaded = self.loader(utterance)
+        if loaded.feats is None:
+            return _Ready(loaded)
+        return _Ready(loaded, tuple(known_words(utterance.text or "", self.tokenizer)))
+
+    def _align(self, batch: list[_Ready]) -> list[Utterance]:
+        """A batch that is too large goes in halves."""
+        try:
+            firings = self.align([one.loaded.feats for one in batch], [one.num_tokens for one in batch])
+        except MemoryError:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                return self._align(batch[:middle]) + self._align(batch[middle:])
+            cause = f"there is not enough memory for {batch[0].loaded.seconds:.0f} s at once; cut it into segments"
+            return [replace(batch[0].utterance, status="error", error=cause)]
+        return [self._timed(one, firing) for one, firing in zip(batch, firings, strict=True)]
+
+    def _timed(self, one: _Ready, firing: Firing) -> Utterance:
+        try:
+            spans = self.spans(firing, one.num_tokens, one.loaded.seconds)
+        except DataError as error:
+            return replace(one.utterance, status="error", error=f"{one.utterance.key}: {error}")
+        begin = one.utterance.start_ms
+        tokens = timed_words(one.words, [(begin + start, begin + end) for start, end in spans])
+        return replace(one.utterance, tokens=tokens, status="ok")
+
+    def spans(self, firing: Firing, num_tokens: int, seconds: float) -> list[Span]:
+        """Begin and end of each token; a DataError where the audio is too short for so many."""
+        most = len(firing.weights) - 1  # no two of them fire in one place
+        if num_tokens > most:
+            raise DataError(
+                f"its text of {num_tokens} tokens cannot fit its {seconds:.2f} s of audio, which hold {max(most, 0)} "
+                "at most; it should be the text of this recording"
+            )
+        return token_spans(firing, num_tokens, step_ms(self.loader.frontend))
+
+
+def _seconds(one: _Ready) -> float | None:
+    return one.loaded.seconds if one.num_tokens and one.loaded.feats is not None and len(one.loaded.feats) else None
+
+
+def _unaligned(one: _Ready) -> Utterance:
+    """Of a record that cannot be used, or whose text has nothing to look for."""
+    if one.utterance.status == "error":
+        return one.utterance
+    return replace(one.utterance, tokens=timed_words(one.words, ()), status="empty")
+
+
+def with_texts(
+    recordings: Iterable[Utterance], texts: Iterable[Utterance], where: str, fail: Callable[[str, str], None]
+) -> Iterator[Utterance]:
+    """Each recording with the text of its key; `fail` hears of lines that cannot be used and of texts left over."""
+    known: dict[str, str] = {}
+    for line in texts:
+        text = line.text if line.text is not None else line.target
+        if line.status == "error" or text is None:
+            fail(line.key, line.error or f"{where}: {line.key} has no text")
+        else:
+            known[line.key] = text
+    for recording in recordings:
+        text = known.pop(recording.key, None)
+        if recording.status == "error":
+            yield recording
+        elif text is None:
+            yield replace(recording, status="error", error=f"{recording.key}: has no line in {where}")
+        else:
+            yield replace(recording, text=text)
+    for key in known:
+        fail(key, f"{where}: {key} is not among the recordings")
+
+
+def with_own_text(records: Iterable[Utterance]) -> Iterator[Utterance]:
+    """Records that hold their text: what they are to say, else what was recognised."""
+    for record in records:
+        yield record if record.target is None else replace(record, text=record.target)
+
+
+def open_aligner(
+    directory: str | Path,
+    overrides: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    num_threads: int | None = None,
+    limits: BatchLimits | None = None,
+    channel: str = "mix",
+    fs: int = 16000,
+    held: Mapping[str, Any] | None = None,
+) -> WordAligner:
+    """Load a model that aligns; `overrides` with flat keys, as users give them."""
+    from asrtools.models.monotonic_aligner.runner import AlignRunner
+    from asrtools.models.runner import choose_device, set_threads
+
+    device = choose_device(device)
+    set_threads(num_threads)
+    routed = build.route_to_model(config.load(directory), overrides or {})
+    model = build.load_model(directory, routed, device=device)
+    if not hasattr(model.network, "align") or model.frontend is None or model.tokenizer is None:
+        raise ModelError(f"{directory}: its model {model.name} does not align; choose a model that does, e.g. fa-zh")
+    loader = InputLoader(model.frontend, channel, fs, held or {})
+    return WordAligner(AlignRunner(model.network, device), model.tokenizer, loader, limits or BatchLimits())
