@@ -1,5 +1,6 @@
 """spk-diarize: find who speaks when: RTTM on stdout."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,12 @@ spk-diarize --trials trials --embeddings xvector.ark wav.scp > scores"""
 @batch_options
 @hub_options
 @jsonl_option
+@click.option(
+    "--output-dir",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write DIR/rttm and DIR/records.jsonl (what --jsonl prints) as well.",
+)
 def spk_diarize(data: tuple[str, ...], **options: Any) -> int:
     """Find who speaks when: RTTM on stdout.
 
@@ -215,13 +222,16 @@ def _diarize(
             yield utterance
 
     found = diarizer(recordings_of(recorded(), _segment_finder(reader, options)))
-    for diarization in progress(found, "spk-diarize"):
-        names = names_of(diarization.centres, known, options["enroll_threshold"])
-        diarization = one_of_each_name(diarization, names)
-        (_print_records if options["jsonl"] else _print_turns)(diarization, names)
-        sys.stdout.flush()
-        for record in _counted(diarization):
-            tally.count(record)
+    with _files(options["output_dir"]) as write:
+        for diarization in progress(found, "spk-diarize"):
+            names = names_of(diarization.centres, known, options["enroll_threshold"])
+            diarization = one_of_each_name(diarization, names)
+            turns, records = _turn_lines(diarization, names, options["channel"]), _record_lines(diarization, names)
+            sys.stdout.writelines(records if options["jsonl"] else turns)
+            sys.stdout.flush()
+            write(turns, records)
+            for record in _counted(diarization):
+                tally.count(record)
     return tally.close()
 
 
@@ -238,17 +248,21 @@ def _counted(diarization: "Diarization") -> list[Utterance]:
     return [replace(recording.whole, status="ok" if diarization.turns else "no-speech")]
 
 
-def _print_turns(diarization: "Diarization", names: list[str]) -> None:
+def _turn_lines(diarization: "Diarization", names: list[str], channel: str) -> list[str]:
     from asrtools.io.rttm import Turn, to_line
 
     recording = diarization.recording
-    channel = "1" if recording.channel is None else str(recording.channel + 1)
-    for turn in diarization.turns:
-        line = to_line(Turn(recording.key, turn.start_ms, turn.end_ms, names[turn.speaker], channel))
-        sys.stdout.write(line + "\n")
+    key, number = recording.key, "1"
+    if recording.channel is not None:
+        number = str(recording.channel + 1)
+        if channel == "each":  # which has put the channel behind the key
+            key = key.removesuffix(f"-{recording.channel}")
+    return [
+        to_line(Turn(key, turn.start_ms, turn.end_ms, names[turn.speaker], number)) + "\n" for turn in diarization.turns
+    ]
 
 
-def _print_records(diarization: "Diarization", names: list[str]) -> None:
+def _record_lines(diarization: "Diarization", names: list[str]) -> list[str]:
     from asrtools.io.jsonl import to_line
     from asrtools.tasks.diarize import turn_records, with_speakers
 
@@ -264,8 +278,28 @@ def _print_records(diarization: "Diarization", names: list[str]) -> None:
         records = turn_records(diarization, names)
     else:
         records = _counted(diarization)
-    for record in records:
-        sys.stdout.write(to_line(record) + "\n")
+    return [to_line(record) + "\n" for record in records]
+
+
+@contextlib.contextmanager
+def _files(folder: str | None) -> "Iterator[Callable[[list[str], list[str]], None]]":
+    """What writes the files of --output-dir, a recording at a time; they appear whole, at the end."""
+    if folder is None:
+        yield lambda turns, records: None
+        return
+    from pathlib import Path
+
+    from asrtools.io.text_file import atomic_write
+
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    with atomic_write(place / "rttm") as rttm, atomic_write(place / "records.jsonl") as jsonl:
+
+        def write(turns: list[str], records: list[str]) -> None:
+            rttm.writelines(turns)
+            jsonl.writelines(records)
+
+        yield write
 
 
 def _segment_finder(reader: "SampleReader", options: dict[str, Any]) -> "Callable[[Utterance], Sequence[Utterance]]":

@@ -151,8 +151,9 @@ def run(arguments, folder: Path, windows: np.ndarray, sizes: list[int], peer: "s
             rows.append((seconds, ask("embed", peer_together), gflops()))
         ours, theirs, speed = (statistics.median(column) for column in zip(*rows, strict=True))
         ratios = " ".join(f"{b / a:.2f}" for a, b, _ in rows)
+        how = "one at a time" if ours_together == 1 else "together"
         print(
-            f"{'one at a time' if ours_together == 1 else 'together':14s} ours {1000 * ours / len(windows):6.2f} ms a window, "
+            f"{how:14s} ours {1000 * ours / len(windows):6.2f} ms a window, "
             f"peer {1000 * theirs / len(windows):6.2f}, ratio {statistics.median(b / a for a, b, _ in rows):.2f} "
             f"(rounds {ratios}), {speed:.0f} GFLOP/s"
         )

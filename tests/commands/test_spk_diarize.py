@@ -179,3 +179,18 @@ def test_speech_is_looked_for_in_whole_recordings(diarize, shared: Path, tmp_pat
     assert diarize("--segments", "segments", "talk.scp").stdout == spoken.stdout
     records = diarize("--vad-model", shared / "models/fsmn-vad", "--jsonl", "wav.scp").stdout.splitlines()
     assert [json.loads(line)["status"] for line in records[-2:]] == ["no-speech", "error"]
+
+
+def test_both_forms_stand_in_an_output_directory(diarize, data: Path, tmp_path: Path) -> None:
+    printed = diarize("--output-dir", "out/deep", data)
+    assert (tmp_path / "out/deep/rttm").read_text() == printed.stdout
+    assert (tmp_path / "out/deep/records.jsonl").read_text() == diarize("--jsonl", data).stdout
+
+
+def test_each_channel_of_a_recording_has_its_speakers(diarize, make_wav, tmp_path: Path) -> None:
+    make_wav("two.wav", 4, channels=2)
+    done = diarize("--vad-model", "none", "--channel", "each", "two.wav")
+    assert [line.split()[1:5] for line in done.stdout.splitlines()] == [
+        ["two", "1", "0.000", "4.000"],
+        ["two", "2", "0.000", "4.000"],
+    ]
