@@ -6,7 +6,7 @@ import click
 
 from asrtools.commands.command import Tally, command, complain, launch, progress, refuse_overwriting
 from asrtools.commands.feature_options import feature_options, open_features
-from asrtools.commands.options import data_argument
+from asrtools.commands.options import data_argument, shard_option
 
 EXAMPLE = """\
 compute-fbank --nj 2 data/test exp/fbank
@@ -23,6 +23,7 @@ compute-fbank --lfr 7,6 --cmvn am.mvn wav.scp ark,scp:feats.ark,feats.scp"""
     help="Compress the archive, by Kaldi's method of that number.",
 )
 @feature_options
+@shard_option
 def compute_fbank(data: tuple[str, ...], out: str, compress: str | None, nj: int, **options: Any) -> int:
     """Compute the filter-bank features of DATA (wav.scp, a data directory, list.jsonl, recordings, or - for stdin).
 

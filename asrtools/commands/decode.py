@@ -70,13 +70,13 @@ def decode(data: tuple[str, ...], **options: Any) -> int:
 def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
     import itertools
 
+    from asrtools.io.shard import take_shard
     from asrtools.io.source import read_inputs
-    from asrtools.tasks.result_lines import take_shard
 
     utterances = read_inputs(data, options["input_type"], options["fs"], options["channel"], tables=())
     first = next(utterances)  # what is wrong with DATA itself shows now
     utterances = itertools.chain([first], utterances)
-    return take_shard(utterances, *options["shard"]) if options["shard"] else utterances
+    return take_shard(utterances, options["shard"])
 
 
 def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], options: dict[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 import click
 
-from asrtools.commands.options import Decorator, stack
+from asrtools.commands.options import Decorator, shard_option, stack
 
 FORMATS = ("kaldi", "txt", "json", "srt", "vtt", "ctm")
 
@@ -63,19 +63,5 @@ output_options: Decorator = stack(
         show_default=True,
         help="kaldi: `key text`; txt: text only; the others hold times.",
     ),
-    click.option(
-        "--shard",
-        metavar="I/N",
-        callback=lambda _, __, value: parse_shard(value),
-        help="Of DATA every Nth input only, beginning with the Ith, for N jobs side by side.",
-    ),
+    shard_option,
 )
-
-
-def parse_shard(value: str | None) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    index, slash, count = value.partition("/")
-    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, e.g. 1/4")
-    return int(index), int(count)

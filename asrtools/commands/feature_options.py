@@ -53,6 +53,7 @@ def open_features(
     fs: int,
     channel: str,
     overrides: dict[str, Any],
+    shard: tuple[int, int] | None = None,
     cmvn_file: str | None = None,
     without: tuple[str, ...] = (),
 ) -> "tuple[Iterator[Utterance], FeatureComputer]":
@@ -62,6 +63,7 @@ def open_features(
     # the unit of parallelism is the process; numpy reads this when it is imported
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         os.environ.setdefault(name, "1")
+    from asrtools.io.shard import take_shard
     from asrtools.io.source import read_inputs
     from asrtools.tasks.features import FeatureComputer
 
@@ -72,7 +74,7 @@ def open_features(
     computer = FeatureComputer(frontend, "mix" if channel == "each" else channel, fs)
     utterances = read_inputs(data, input_type, fs, channel, tables=())
     first = next(utterances)  # what is wrong with DATA itself shows now, before any output is begun
-    return itertools.chain([first], utterances), computer
+    return take_shard(itertools.chain([first], utterances), shard), computer
 
 
 def _frontend(

@@ -27,8 +27,9 @@ def merge_shards(data: str, out: str, shards: tuple[str, ...], input_type: str, 
     from asrtools.io.source import read_inputs
     from asrtools.tasks import merge_shards as task
 
-    keys = (utterance.key for utterance in read_inputs([data], input_type, fs, channel, tables=()))
-    merged = task.merge_shards(keys, [Path(shard) for shard in shards], Path(out))
+    records = read_inputs([data], input_type, fs, channel, tables=())
+    inputs = ((record.key, record.recording) for record in records)
+    merged = task.merge_shards(inputs, [Path(shard) for shard in shards], Path(out))
     errors = f", {merged.num_errors} with an error ({Path(out) / 'errors.jsonl'})" if merged.num_errors else ""
     complain("merge-shards", f"{merged.num_inputs} inputs of {len(shards)} shards{errors}")
 

@@ -96,6 +96,22 @@ jobs_option: Decorator = click.option(
     help="Processes; the result is the same for any number.",
 )
 
+shard_option: Decorator = click.option(
+    "--shard",
+    metavar="I/N",
+    callback=lambda _, __, value: parse_shard(value),
+    help="Of DATA every Nth input only, beginning with the Ith, for N jobs side by side.",
+)
+
+
+def parse_shard(value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    index, slash, count = value.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, e.g. 1/4")
+    return int(index), int(count)
+
 
 def _channel(value: str) -> str:
     if value in ("mix", "each", "all") or value.isdigit():

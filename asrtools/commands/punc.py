@@ -9,7 +9,7 @@ import click
 
 from asrtools import __version__
 from asrtools.commands.command import Tally, command, complain, launch, progress
-from asrtools.commands.options import device_options, hub_options, model_option, result_options
+from asrtools.commands.options import device_options, hub_options, model_option, result_options, shard_option
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ decode --jsonl wav.scp | punc > records.jsonl"""
 @device_options
 @hub_options
 @result_options
+@shard_option
 def punc(data: str, **options: Any) -> int:
     """Attach punctuation to text, Chinese or English: `key text` lines in, the same out; records in, records out.
 
@@ -51,7 +52,7 @@ def punc(data: str, **options: Any) -> int:
         raise click.UsageError("--resume goes on with an --output-dir run; give the directory")
     from asrtools.io.read_ahead import ReadAhead
 
-    source = _Source(data, options["input_type"])
+    source = _Source(data, options["input_type"], options["shard"])
     with ReadAhead(source.records) as records:
         return _punctuate(records, source, data, options)
 
@@ -59,16 +60,18 @@ def punc(data: str, **options: Any) -> int:
 class _Source:
     """DATA as records; `kind` is known once the first of them is there."""
 
-    def __init__(self, data: str, input_type: str):
+    def __init__(self, data: str, input_type: str, shard: tuple[int, int] | None):
         self._data = data
         self._input_type = input_type
+        self._shard = shard
         self.kind = ""
 
     def records(self) -> Iterator[Utterance]:
+        from asrtools.io.shard import take_shard
         from asrtools.io.source import input_kind, read_inputs
 
         self.kind = input_kind(self._data, self._input_type, plain="text")
-        return read_inputs([self._data], self._input_type, plain="text")
+        return take_shard(read_inputs([self._data], self._input_type, plain="text"), self._shard)
 
 
 def _punctuate(records: Any, source: _Source, data: str, options: dict[str, Any]) -> int:
@@ -125,7 +128,7 @@ def _into_directory(
     from asrtools.io.punctuation_dir import PunctuationDir, with_earlier
 
     head = {"data": data, "parameters": model.fingerprint(), "overrides": options["overrides"]}
-    head |= {name: options[name] for name in ("model", "revision", "input_type", "capitalize", "split_size")}
+    head |= {name: options[name] for name in ("model", "revision", "input_type", "capitalize", "split_size", "shard")}
     results = PunctuationDir(options["output_dir"], head, options["resume"])
     if results.num_left_behind:
         complain(

@@ -16,6 +16,7 @@ from asrtools.commands.options import (
     hub_options,
     jsonl_option,
     model_option,
+    shard_option,
 )
 from asrtools.commands.speaker_options import cluster_options, known_options, speech_options
 from asrtools.errors import ConfigError
@@ -47,6 +48,7 @@ spk-diarize --trials trials --embeddings xvector.ark wav.scp > scores"""
 @cluster_options
 @known_options
 @data_options
+@shard_option
 @model_option
 @device_options
 @batch_options
@@ -108,6 +110,7 @@ def _run(
 def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
     import itertools
 
+    from asrtools.io.shard import take_recordings
     from asrtools.io.source import read_inputs
     from asrtools.tasks.given_segments import cut_by_segments
 
@@ -115,7 +118,7 @@ def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utteranc
     if options["segments"]:
         utterances = cut_by_segments(utterances, options["segments"])
     first = next(utterances)  # what is wrong with DATA itself shows now
-    return itertools.chain([first], utterances)
+    return take_recordings(itertools.chain([first], utterances), options["shard"])
 
 
 def _clustering(options: dict[str, Any]) -> "ClusterOptions":

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asrtools.commands.command import Tally, command, launch, progress
-from asrtools.commands.options import data_argument, data_options, device_options, hub_options, model_option
+from asrtools.commands.options import (
+    data_argument,
+    data_options,
+    device_options,
+    hub_options,
+    model_option,
+    shard_option,
+)
 from asrtools.commands.vad_options import segment_options, vad_model_options, vad_overrides
 from asrtools.record import Utterance
 
@@ -45,6 +52,7 @@ arecord -t raw -f S16_LE -r 16000 | vad-segment --streaming --input-type pcm -""
 @segment_options
 @model_option
 @data_options
+@shard_option
 @device_options
 @hub_options
 @vad_model_options
@@ -75,11 +83,12 @@ def vad_segment(data: tuple[str, ...], **options: Any) -> int:
 def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
     import itertools
 
+    from asrtools.io.shard import take_shard
     from asrtools.io.source import read_inputs
 
     utterances = read_inputs(data, options["input_type"], options["fs"], options["channel"], tables=())
     first = next(utterances)  # what is wrong with DATA itself shows now
-    return itertools.chain([first], utterances)
+    return take_shard(itertools.chain([first], utterances), options["shard"])
 
 
 def _open(overrides: dict[str, Any], options: dict[str, Any]) -> "Segmenter":

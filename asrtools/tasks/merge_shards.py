@@ -11,6 +11,8 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,10 +20,9 @@ from asrtools.errors import DataError
 from asrtools.io.result_dir import ERRORS, JOURNAL, RTF, RUN
 from asrtools.io.text_file import StagedFile, raise_if_disk
 
-ORDER = "order"  # the keys of the whole list, a line each, while the merging goes on
 TOTAL = b"rtf_avf"  # [sic] the key of rtf's last line
-# of these the second word is the key of the input
-BY_SECOND_WORD = (re.compile(r"(^|[./])segments$"), re.compile(r"(^|\.)rttm$"))
+# where lines are of a recording and not of a record of the list, and which word of a line names it
+BY_RECORDING = {"segments": 1, "rttm": 1, "ctm": 0}
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ class Merged:
 class ShardFile:
     """A file of one shard, a line ahead."""
 
-    def __init__(self, path: Path, stream: IO[bytes]):
+    def __init__(self, path: Path, stream: IO[bytes], key_of: Callable[[bytes], bytes]):
         self.path = path
         self._stream = stream
-        self._key_of = _key_reader(path.name)
+        self._key_of = key_of
         self.advance()
 
     def advance(self) -> None:
@@ -47,20 +48,78 @@ class ShardFile:
         self.key = self._key_of(self.line) if self.line else None
 
 
-def _key_reader(name: str) -> Callable[[bytes], bytes]:
-    if name.endswith(".jsonl"):
-        return _json_key
-    column = 1 if any(pattern.search(name) for pattern in BY_SECOND_WORD) else 0
-    return lambda line: (line.replace(b"\t", b" ").split(None, column + 1) or [b""] * 2)[column].strip()
+class Order:
+    """The keys of the list and its recordings in files, a line each; going through the list again takes longer."""
+
+    def __init__(self, inputs: Iterable[tuple[str, str | None]], out: Path, stack: contextlib.ExitStack):
+        self.num_inputs = 0
+        self.keys, self.recordings = (out / f".{name}.{os.getpid()}.tmp" for name in ("keys", "recordings"))
+        for path in (self.keys, self.recordings):
+            stack.callback(path.unlink, missing_ok=True)
+        last = None
+        seen: set[str] = set()
+        with open(self.keys, "wb") as keys, open(self.recordings, "wb") as recordings:
+            for key, recording in inputs:
+                self.num_inputs += 1
+                keys.write(_encoded(key) + b"\n")
+                name = recording or key
+                if name != last and name not in seen:
+                    recordings.write(_encoded(name) + b"\n")
+                    if recording:  # keys of a list stand once, recordings of segments may come again
+                        seen.add(name)
+                last = name
+
+    def has(self, keys: set[bytes]) -> bool:
+        """Whether all of these are keys of the list."""
+        with open(self.keys, "rb") as lines:
+            left = set(keys)
+            for line in lines:
+                left.discard(line[:-1])
+                if not left:
+                    return True
+        return False
+
+    def of(self, paths: Sequence[Path]) -> tuple[Path, Callable[[bytes], bytes]]:
+        """The order of these files, which are one file of every shard, and what reads a line's key."""
+        name = paths[0].name
+        if name.endswith(".jsonl"):
+            first = {_json_key(line) for path in paths for line in _first_line(path)}
+            return (self.keys, _json_key) if self.has(first) else (self.recordings, _json_recording)
+        kind = name.rpartition(".")[2]
+        if kind in BY_RECORDING:
+            return self.recordings, partial(_word, BY_RECORDING[kind])
+        return self.keys, partial(_word, 0)
+
+
+def _first_line(path: Path) -> Iterable[bytes]:
+    with open(path, "rb") as file:
+        return list(islice(file, 1))
+
+
+def _word(column: int, line: bytes) -> bytes:
+    words = line.replace(b"\t", b" ").rstrip(b"\r\n").split(b" ", column + 1)
+    return words[column] if len(words) > column else b""
 
 
 def _json_key(line: bytes) -> bytes:
+    return _encoded(json.loads(line)["key"])
+
+
+def _json_recording(line: bytes) -> bytes:
     record = json.loads(line)
-    return str(record.get("recording") or record["key"]).encode("utf-8", "surrogateescape")
+    return _encoded(record.get("recording") or record["key"])
 
 
-def merge_shards(keys: Iterable[str], shards: Sequence[Path], out: Path) -> Merged:
-    """`out` with every file that the shards have, merged; archives stay where they are, the lists point there."""
+def _encoded(key: str) -> bytes:
+    return key.encode("utf-8", "surrogateescape")
+
+
+def merge_shards(inputs: Iterable[tuple[str, str | None]], shards: Sequence[Path], out: Path) -> Merged:
+    """`out` with every file that the shards have, merged; archives stay where they are, the lists point there.
+
+    `inputs`: key and recording of each record of the list. Result files of which the shards have `run.json` must
+    have a line for each input, or its error.
+    """
     _check_finished(shards)
     out.mkdir(parents=True, exist_ok=True)
     names = sorted({name for shard in shards for name in _names(shard)})
@@ -78,22 +137,24 @@ def merge_shards(keys: Iterable[str], shards: Sequence[Path], out: Path) -> Merg
             return file.stream
 
         try:
-            num_inputs, order = _write_order(keys, out, stack)
+            order = Order(inputs, out, stack)
+            is_complete = any((shard / RUN).is_file() for shard in shards)
             errors = _errors(shards)
             # a line without a usable key has its error under its place in the shard's list
             num_errors = sum(map(len, errors.values()))
             missing = {}
             for name in names:
                 if Path(name).name == ERRORS:
-                    _write_errors(order, errors, new(name))
+                    _write_errors(order.keys, errors, new(name))
                     continue
                 missing[name], first = _merge(order, shards, name, errors, new(name))
-                if name.endswith("_recog/text") and missing[name] != num_errors:
+                if is_complete and name.endswith("_recog/text") and missing[name] != num_errors:
                     raise DataError(
-                        f"{out}: {missing[name]} of {num_inputs} inputs have no text, and {num_errors} have an error"
+                        f"{out}: {missing[name]} of {order.num_inputs} inputs have no text, "
+                        f"and {num_errors} have an error"
                         f"{f'; {first} has neither' if first else ''}; run the shards again"
                     )
-            if any((shard / RUN).is_file() for shard in shards):
+            if is_complete:
                 _write_run(shards, new(RUN))
             for file in staged:
                 file.finish()
@@ -102,7 +163,7 @@ def merge_shards(keys: Iterable[str], shards: Sequence[Path], out: Path) -> Merg
         except OSError as error:
             raise_if_disk(out, error)
             raise
-    return Merged(num_inputs, num_errors, missing)
+    return Merged(order.num_inputs, num_errors, missing)
 
 
 def _check_finished(shards: Sequence[Path]) -> None:
@@ -120,31 +181,19 @@ def _names(shard: Path) -> Iterable[str]:
                 yield os.path.relpath(os.path.join(folder, file), shard)
 
 
-def _write_order(keys: Iterable[str], out: Path, stack: contextlib.ExitStack) -> tuple[int, Path]:
-    """The keys in a file that is gone when the merging is over; reading the list itself for each file takes longer."""
-    path = out / f".{ORDER}.{os.getpid()}.tmp"
-    stack.callback(lambda: path.unlink(missing_ok=True))
-    count = 0
-    with open(path, "wb") as file:
-        for key in keys:
-            file.write(key.encode("utf-8", "surrogateescape") + b"\n")
-            count += 1
-    return count, path
-
-
 def _merge(
-    order: Path, shards: Sequence[Path], name: str, errors: dict[bytes, list[bytes]], merged: IO[bytes]
+    order: Order, shards: Sequence[Path], name: str, errors: dict[bytes, list[bytes]], merged: IO[bytes]
 ) -> tuple[int, str]:
     """How many inputs have no line, and the first of them that has no error either."""
     is_rtf = Path(name).name == RTF
     missing, first = 0, ""
+    paths = [shard / name for shard in shards if (shard / name).is_file()]
+    listed, key_of = order.of(paths)
     with contextlib.ExitStack() as stack:
         heads: dict[bytes, list[ShardFile]] = {}
-        for shard in shards:
-            if (shard / name).is_file():
-                file = ShardFile(shard / name, stack.enter_context(open(shard / name, "rb")))
-                _put(heads, file, is_rtf)
-        with open(order, "rb") as keys:
+        for path in paths:
+            _put(heads, ShardFile(path, stack.enter_context(open(path, "rb")), key_of), is_rtf)
+        with open(listed, "rb") as keys:
             for line in keys:
                 key = line[:-1]
                 if key not in heads:
@@ -179,7 +228,7 @@ def _errors(shards: Sequence[Path]) -> dict[bytes, list[bytes]]:
         if (shard / ERRORS).is_file():
             with open(shard / ERRORS, "rb") as file:
                 for line in file:
-                    found.setdefault(str(json.loads(line)["key"]).encode("utf-8", "surrogateescape"), []).append(line)
+                    found.setdefault(_json_key(line), []).append(line)
     return found
 
 

@@ -1,7 +1,6 @@
 """What a transcript has for each file of a result directory, and transcripts into one that can be gone on with."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 
 from asrtools.errors import DataError
 from asrtools.io.result_dir import ResultDir
@@ -50,8 +49,3 @@ def record_results(
     for done in transcribe(source):
         results.add(done.utterance, lines_of(done, model), done.num_frames, done.seconds, done.forward_s)
         yield done.utterance
-
-
-def take_shard(utterances: Iterable[Utterance], index: int, count: int) -> Iterator[Utterance]:
-    """Part `index`, counted from 1, of `count`: every count-th record, so that lists can be streamed."""
-    return islice(utterances, index - 1, None, count)

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from asrtools.errors import DataError
-from asrtools.tasks.merge_shards import merge_shards
+from asrtools.tasks import merge_shards as task
 
 KEYS = ["c", "a", "b", "e", "d"]
+
+
+def merge_shards(keys: list[str], shards: list[Path], out: Path) -> task.Merged:
+    return task.merge_shards(((key, None) for key in keys), shards, out)
 
 
 def write(path: Path, *lines: str) -> None:
@@ -122,3 +126,15 @@ def test_a_key_that_stands_twice_keeps_both_lines(tmp_path: Path) -> None:
     write(tmp_path / "2/text", "c second")
     merge_shards(["c", "b", "c"], [tmp_path / "1", tmp_path / "2"], tmp_path / "out")
     assert (tmp_path / "out/text").read_text() == "c first\nb x\nc second\n"
+
+
+def test_turns_of_segments_stand_in_the_order_of_their_recordings(tmp_path: Path) -> None:
+    inputs = [("b-2", "b"), ("a-1", "a"), ("b-1", "b")]
+    write(tmp_path / "1/rttm", "SPEAKER b 1 0.0 1.0 x", "SPEAKER b 1 2.0 1.0 y")
+    write(tmp_path / "2/rttm", "SPEAKER a 1 0.0 1.0")
+    write(tmp_path / "1/out.jsonl", '{"key": "b-2", "recording": "b"}', '{"key": "b-1", "recording": "b"}')
+    write(tmp_path / "2/out.jsonl", '{"key": "a-1", "recording": "a"}')
+    task.merge_shards(inputs, [tmp_path / "1", tmp_path / "2"], tmp_path / "out")
+    assert [line.split()[-1] for line in (tmp_path / "out/rttm").read_text().splitlines()] == ["x", "y", "1.0"]
+    keys = [json.loads(line)["key"] for line in (tmp_path / "out/out.jsonl").read_text().splitlines()]
+    assert keys == ["b-2", "a-1", "b-1"]
