@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asrtools.models.protocols import DecodeOptions
+    from asrtools.tasks.call_options import CallOptions
     from asrtools.tasks.recognition import Recognition
 
 DEFAULT_MODEL = "paraformer-zh"
@@ -81,10 +82,14 @@ def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utteranc
 
 def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], options: dict[str, Any]) -> int:
     from asrtools.tasks.batching import BatchLimits
+    from asrtools.tasks.call_options import split_overrides
     from asrtools.tasks.recognition import open_recognition
 
     started = time.time()
-    directory, beside, overrides, theirs = _models(options)
+    call, idle, configured = split_overrides(options["overrides"])
+    if idle:
+        complain("decode", f"++{' ++'.join(idle)} left alone: it changes nothing that decode writes")
+    directory, beside, overrides, theirs = _models(configured, options)
     recognition = open_recognition(
         directory,
         overrides,
@@ -95,15 +100,17 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         options["remote_code"],
     )
     transcribe = recognition.transcriber(
-        _search(recognition, options, needs_times=style not in ("kaldi", "txt") or bool(options["output_dir"])),
-        BatchLimits(options["batch_size"], options["batch_seconds"]),
+        _search(recognition, call, options, style not in ("kaldi", "txt") or bool(options["output_dir"])),
+        BatchLimits(options["batch_size"], options["batch_seconds"], call.limits.alone_seconds),
         "mix" if options["channel"] == "each" else options["channel"],
         options["fs"],
+        chunks=call.chunks,
+        values=call.values,
     )
     if options["merge_segments"]:
         transcribe = _merging(transcribe)
     if beside:
-        transcribe = _with_companions(transcribe, beside, theirs, recognition.device, options)
+        transcribe = _with_companions(transcribe, beside, theirs, recognition.device, call, options)
     results = None
     if options["output_dir"]:
         from asrtools.tasks.result_lines import record_results
@@ -124,7 +131,9 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
     return tally.close()
 
 
-def _models(options: dict[str, Any]) -> "tuple[Path, dict[str, Path], dict[str, Any], dict[str, dict[str, Any]]]":
+def _models(
+    configured: dict[str, Any], options: dict[str, Any]
+) -> "tuple[Path, dict[str, Path], dict[str, Any], dict[str, dict[str, Any]]]":
     """Directories of the recogniser and, by role, of its companions, and the overrides of each."""
     from asrtools.hub import model_directory
 
@@ -135,7 +144,7 @@ def _models(options: dict[str, Any]) -> "tuple[Path, dict[str, Path], dict[str, 
     from asrtools import zoo
 
     if not any(given.values()) and (zoo.find(name) is None or not zoo.find(name).companions):
-        return directory, {}, options["overrides"], {}
+        return directory, {}, configured, {}
     if options["remote_code"]:
         from asrtools.outside import import_model_file
 
@@ -143,7 +152,7 @@ def _models(options: dict[str, Any]) -> "tuple[Path, dict[str, Path], dict[str, 
     from asrtools.tasks.companion import assigned, directories_of, names_of
 
     beside = directories_of(names_of(name, given), {}, **hub)
-    overrides, theirs = assigned(options["overrides"], directory, beside)
+    overrides, theirs = assigned(configured, directory, beside)
     return directory, beside, overrides, theirs
 
 
@@ -154,33 +163,46 @@ def _merging(transcribe: Any) -> Any:
 
 
 def _with_companions(
-    transcribe: Any, beside: "dict[str, Path]", theirs: dict[str, dict[str, Any]], device: str, options: dict[str, Any]
+    transcribe: Any,
+    beside: "dict[str, Path]",
+    theirs: dict[str, dict[str, Any]],
+    device: str,
+    call: "CallOptions",
+    options: dict[str, Any],
 ) -> Any:
     from dataclasses import replace
 
     from asrtools.tasks.companion import line_of, open_companions
+    from asrtools.tasks.long_face import with_call
 
     found = open_companions(beside, theirs, device, options["ncpu"])
     if found.segmenter is not None:
-        segmenter = found.segmenter
+        segmenter = with_call(found.segmenter, call)
+        if call.get("merge_vad") and options["merge_seconds"] is None:
+            options = {**options, "merge_seconds": float(call.get("merge_length_s", 15))}
         if options["max_segment_seconds"] is not None:
             longest = round(1000 * options["max_segment_seconds"])
             segmenter = replace(segmenter, options=replace(segmenter.options, max_single_segment_time=longest))
         if options["merge_seconds"] is not None:
             segmenter = replace(segmenter, merge_ms=1000 * options["merge_seconds"])
         found = replace(found, segmenter=segmenter)
-    if options["num_speakers"] is not None:
-        found = replace(found, clustering=replace(found.clustering, num_speakers=options["num_speakers"]))
+    count = options["num_speakers"] or call.get("preset_spk_num")
+    if count is not None:
+        found = replace(found, clustering=replace(found.clustering, num_speakers=int(count)))
     return line_of(transcribe, found, "mix" if options["channel"] == "each" else options["channel"], options["fs"])
 
 
-def _search(recognition: "Recognition", options: dict[str, Any], needs_times: bool) -> "DecodeOptions":
-    from asrtools.models.protocols import DecodeOptions
+def _search(
+    recognition: "Recognition", call: "CallOptions", options: dict[str, Any], needs_times: bool
+) -> "DecodeOptions":
+    from dataclasses import replace
 
     hotwords = recognition.spell(options["hotword"])
     for word in hotwords.unknown:
         complain("decode", f"hotword {word}: the model has no token for part of it, so it does little")
-    return DecodeOptions(
+    use_itn = options["use_itn"] or call.search.use_itn
+    return replace(
+        call.search,
         hotwords=hotwords.ids,
         nbest=options["nbest"],
         beam_size=options["beam_size"],
@@ -192,7 +214,7 @@ def _search(recognition: "Recognition", options: dict[str, Any], needs_times: bo
         min_len_ratio=options["minlenratio"],
         penalty=options["penalty"],
         language=options["language"],
-        use_itn=options["use_itn"],
+        use_itn=use_itn,
         timestamps=needs_times,
     )
 

@@ -69,6 +69,14 @@ TEXT = (
 )
 KNOWN = (*SEARCH, *BATCH, *STREAM, *INPUT, *TEXT)
 
+# Those that a command heeds although it has no option of that name.
+HEEDED = (
+    *("ban_emo_unk", "clas_scale", "seaco_weight", "nfilter", "text_norm"),
+    *("chunk_size", "encoder_chunk_look_back", "decoder_chunk_look_back", "batch_size_threshold_s"),
+    *("merge_vad", "merge_length_s", "preset_spk_num"),
+    *("dynamic_silence", "max_end_silence_time", "speech_noise_thres"),
+)
+
 DEFAULT_SECONDS = 300.0
 DEFAULT_ITEMS = 64
 
@@ -126,6 +134,19 @@ class CallOptions:
             int(self.get("encoder_chunk_look_back", 0)),
             int(self.get("decoder_chunk_look_back", 0)),
         )
+
+
+def split_overrides(given: Mapping[str, Any]) -> tuple[CallOptions, list[str], dict[str, Any]]:
+    """`++` names of a command to keywords of `generate` that it heeds, those without use here, and the configuration."""
+    calls, idle, rest = {}, [], {}
+    for name, value in given.items():
+        if name in HEEDED:
+            calls[name] = value
+        elif name in KNOWN or name in IGNORED or name == "trust_remote_code":
+            idle.append(name)
+        else:
+            rest[name] = value
+    return CallOptions(calls), [name for name in idle if name not in IGNORED], rest
 
 
 def split_keywords(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -101,7 +101,9 @@ class RecognitionFace:
 
 
 def options_of(recognition: Recognition, call: CallOptions) -> DecodeOptions:
-    return replace(call.search, hotwords=recognition.spell(call.get("hotword")).ids)
+    """A model that does not listen for hotwords leaves them alone, as scripts that serve every model expect."""
+    hotwords = recognition.spell(call.get("hotword")).ids if recognition.takes_hotwords else ()
+    return replace(call.search, hotwords=hotwords)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ class OutsideModel:
     keywords: Mapping[str, Any] = field(default_factory=dict)  # handed to every call: the configuration
 
     stream_network = None
+    takes_hotwords = False
 
     def spell(self, given: Any) -> Hotwords:
         """Its hotwords are its own business: they are handed over as they are."""
@@ -42,8 +43,8 @@ class OutsideModel:
     ) -> "Callable[[Iterable[Utterance]], Iterator[Transcript]]":
         size = min((limits or BatchLimits()).items, 16)
         given = dict(values or {})
-        if options is not None and not given:
-            given = {"language": options.language, "use_itn": options.use_itn}
+        if options is not None:
+            given = {"language": options.language, "use_itn": options.use_itn, **given}
         rate = getattr(self.model.frontend, "fs", 16000)
 
         def transcribe(utterances: Iterable[Utterance]) -> Iterator[Transcript]:
@@ -151,7 +152,7 @@ def _span(item: Any) -> list[int]:
 
 def transcript_of(utterance: Utterance, result: Mapping[str, Any]) -> Transcript:
     if utterance.status in ("error", "no-speech"):
-        return Transcript(utterance)
+        return Transcript(utterance if utterance.status == "error" else replace(utterance, text=""))
     text = str(result.get("text", ""))
     spans = [(begin + utterance.start_ms, end + utterance.start_ms) for begin, end in result.get("timestamp") or ()]
     words = [str(word) for word in result.get("words") or ()] or [word.text for word in words_of([text])]

@@ -39,8 +39,12 @@ class Recognition:
         held: Mapping[str, Any] | None = None,
         chunks: ChunkOptions | None = None,
         times_like_funasr: bool = False,
+        values: Mapping[str, Any] | None = None,
     ) -> Transcriber:
-        """What turns records into transcripts, under these options; `chunks`: of a model that hears streams."""
+        """What turns records into transcripts, under these options.
+
+        `chunks`: of a model that hears streams; `values`: for a model from outside, in whose place this one stands.
+        """
         recognize, frontend = self.recognize, self.model.frontend
         if self.stream_network is not None:
             recognize = WholeStreams(self.stream_network, frontend, chunks or ChunkOptions())
@@ -55,21 +59,26 @@ class Recognition:
             times_like_funasr=times_like_funasr,
         )
 
+    @property
+    def takes_hotwords(self) -> bool:
+        return bool(getattr(self.model.network, "takes_hotwords", False))
+
     def spell(self, given: Any) -> Hotwords:
         """Hotwords as users give them: a string, a .txt file or its URL, a list."""
         if isinstance(given, str) and is_url(given.strip()):
             given = fetch(given.strip())
         words = hotword_list(given)
-        network = self.model.network
-        if words and not getattr(network, "takes_hotwords", False):
+        if words and not self.takes_hotwords:
             raise ConfigError(
                 f"{self.model.directory}: its model {self.model.name} does not listen for hotwords; "
                 "SeacoParaformer and ContextualParaformer do"
             )
-        if words is None or not getattr(network, "takes_hotwords", False):
+        if words is None or not self.takes_hotwords:
             return Hotwords(())
         file = self.model.directory / "seg_dict"
-        return spell_hotwords(words, self.model.tokenizer, network.sos, SegDict.read(file) if file.is_file() else None)
+        return spell_hotwords(
+            words, self.model.tokenizer, self.model.network.sos, SegDict.read(file) if file.is_file() else None
+        )
 
 
 def open_recognition(

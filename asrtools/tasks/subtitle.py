@@ -1,6 +1,8 @@
 """Words with times to the lines of subtitles."""
 
+import bisect
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from asrtools.io.subtitles import Cue
 from asrtools.record import Token, Utterance
@@ -15,7 +17,7 @@ PAUSES = "，、；,;:："
 
 def cues_of(utterance: Utterance) -> Iterator[Cue]:
     """A line a sentence where the record has sentences with times, else as many words as can be read at once."""
-    words = [word for word in utterance.tokens if word.start_ms is not None and word.end_ms is not None]
+    words = [word for word in _voiced(utterance) if word.start_ms is not None and word.end_ms is not None]
     timed = [one for one in utterance.sentences if one.start_ms is not None and one.end_ms is not None and one.text]
     if words:
         yield from _by_words(words)
@@ -24,6 +26,20 @@ def cues_of(utterance: Utterance) -> Iterator[Cue]:
             yield Cue(one.start_ms, one.end_ms, _named(one.speaker, one.text))
     elif utterance.text and utterance.end_ms is not None:
         yield Cue(utterance.start_ms, utterance.end_ms, utterance.text)
+
+
+def _voiced(utterance: Utterance) -> Sequence[Token]:
+    """The words, each with the speaker of its sentence where it has none of its own."""
+    turns = [one for one in utterance.sentences if one.speaker is not None and one.start_ms is not None]
+    if not turns:
+        return utterance.tokens
+    starts = [one.start_ms for one in turns]
+    return [
+        replace(word, speaker=turns[max(0, bisect.bisect_right(starts, word.start_ms) - 1)].speaker)
+        if word.speaker is None and word.start_ms is not None
+        else word
+        for word in utterance.tokens
+    ]
 
 
 def _by_words(words: Sequence[Token]) -> Iterator[Cue]:

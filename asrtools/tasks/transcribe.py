@@ -157,6 +157,8 @@ def _length(one: Loaded) -> float | None:
 
 
 def _unheard(one: Loaded) -> Transcript:
-    if one.utterance.status in ("error", "no-speech"):
+    if one.utterance.status == "error":
         return Transcript(one.utterance)
+    if one.utterance.status == "no-speech":
+        return Transcript(replace(one.utterance, text=""))
     return Transcript(replace(one.utterance, text="", status="empty"), (TokenText(),), 0, one.seconds)

@@ -167,6 +167,12 @@ def test_usage_errors_say_what_would_be_right(decode, wavs: Path, arguments: lis
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_documented_names_without_an_option_are_taken(decode, wavs: Path) -> None:
+    done = decode("++disable_update=true", "++output_timestamp=true", "++batch_size_threshold_s=60", "wav.scp")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 12
+    assert done.stderr.splitlines()[0].startswith("decode: ++output_timestamp left alone")
+
+
 def test_a_model_that_is_not_there_is_one_line(run, wavs: Path) -> None:
     done = run("decode", "--model", "no/such/model", "--offline", "wav.scp")
     assert done.returncode == 1 and "no/such/model" in done.stderr and len(done.stderr.splitlines()) == 1

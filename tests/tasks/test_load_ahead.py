@@ -65,11 +65,14 @@ def test_an_unexpected_failure_reaches_the_caller() -> None:
 
 
 def test_a_reader_that_goes_away_leaves_no_thread_at_work() -> None:
-    before = threading.active_count()
+    def at_work() -> int:
+        return sum(thread.name.startswith("load") for thread in threading.enumerate())
+
     results = load_ahead(lambda item: item, itertools.count(), lambda _: 1)
     assert [next(results) for _ in range(20)] == list(range(20))
+    assert at_work()
     results.close()
     deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while at_work() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert not at_work()
