@@ -137,7 +137,7 @@ class CallOptions:
 
 
 def split_overrides(given: Mapping[str, Any]) -> tuple[CallOptions, list[str], dict[str, Any]]:
-    """`++` names of a command to keywords of `generate` that it heeds, those without use here, and the configuration."""
+    """`++` names of a command: keywords of `generate` that it heeds, those without use here, and configuration."""
     calls, idle, rest = {}, [], {}
     for name, value in given.items():
         if name in HEEDED:
