@@ -43,9 +43,9 @@ from funasr import AutoModel
 folder, lines, threads = sys.argv[1], json.load(open(sys.argv[2])), int(sys.argv[3])
 model = AutoModel(model=folder, device="cpu", ncpu=threads, disable_update=True, disable_pbar=True, log_level="ERROR")
 model.generate(input=lines[0])
-began = time.perf_counter()
+began = time.perf_counter(), time.process_time()
 texts = [model.generate(input=line)[0]["text"] for line in lines]
-seconds = time.perf_counter() - began
+seconds = [time.perf_counter() - began[0], time.process_time() - began[1]]
 json.dump({"seconds": seconds, "texts": texts}, open(sys.argv[4], "w"))
 """
 
@@ -97,7 +97,7 @@ def make_model(folder: Path, size: str) -> None:
         "tokenizer": "CharTokenizer",
         "tokenizer_conf": {"unk_symbol": "<unk>"},
     }
-    folder.mkdir()
+    folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True))
     tokens = [chr(0x4E00 + place) for place in range(NUM_CHARACTERS)] + LATIN + ["<unk>"]
     tokens = [f"<{n}>" for n in range(num_words - len(tokens))] + tokens
@@ -121,13 +121,14 @@ def make_model(folder: Path, size: str) -> None:
     torch.save(network.state_dict(), folder / "model.pt")
 
 
-def ours(punctuate: Punctuate, lines: list[str]) -> tuple[float, list[str]]:
-    began = time.perf_counter()
+def ours(punctuate: Punctuate, lines: list[str]) -> tuple[list[float], list[str]]:
+    """Seconds by the clock and of the processors, and the strings."""
+    began = time.perf_counter(), time.process_time()
     texts = [one.funasr_text for one in punctuate.texts(lines)]
-    return time.perf_counter() - began, texts
+    return [time.perf_counter() - began[0], time.process_time() - began[1]], texts
 
 
-def theirs(peer: str, folder: Path, lines: list[str], threads: int) -> tuple[float, list[str]]:
+def theirs(peer: str, folder: Path, lines: list[str], threads: int) -> tuple[list[float], list[str]]:
     with tempfile.TemporaryDirectory() as scratch:
         given, got = Path(scratch) / "lines.json", Path(scratch) / "texts.json"
         given.write_text(json.dumps(lines))
@@ -152,29 +153,34 @@ def gemm_gflops() -> float:
 
 
 def compare(size: str, args: argparse.Namespace, scratch: Path) -> bool:
-    folder = scratch / size
-    make_model(folder, size)
+    folder = (args.models or scratch) / size
+    if not folder.exists():
+        make_model(folder, size)
     lines = make_lines(args.lines)
     some = lines[: args.peer_lines]
     num, num_some = sum(map(len, lines)), sum(map(len, some))
     punctuate = Punctuate(load_model(folder))
     ours(punctuate, lines[:64])
-    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    ratios: list[list[float]] = []
     equal = True
     for _ in range(args.rounds):
         seconds, texts = ours(punctuate, lines)
-        rate = num / seconds
-        rates["ours"].append(rate)
-        line = f"{size}: ours {rate:.0f} characters/s ({len(lines)} lines, {num} characters)"
+        rates = [num / one for one in seconds]
+        print(f"{size}: ours {rates[0]:.0f} characters/s, {rates[1]:.0f} a second of processor", end="", flush=True)
         if args.peer_lines:
             seconds, peer_texts = theirs(args.peer, folder, some, args.threads)
-            rates["theirs"].append(num_some / seconds)
+            peer_rates = [num_some / one for one in seconds]
+            ratios.append([one / other for one, other in zip(rates, peer_rates, strict=True)])
             equal = equal and peer_texts == texts[: len(some)]
-            line += f", FunASR {num_some / seconds:.0f} ({len(some)} lines), ratio {rate / rates['theirs'][-1]:.1f}"
-        print(f"{line}; product of matrices {gemm_gflops():.0f} GFLOP/s", flush=True)
-    if args.peer_lines:
-        ratio = statistics.median(a / b for a, b in zip(rates["ours"], rates["theirs"], strict=True))
-        print(f"{size}: median ratio {ratio:.1f}; texts are {'the same' if equal else 'DIFFERENT'}")
+            print(f"; FunASR {peer_rates[0]:.0f}, {peer_rates[1]:.0f}", end="")
+            print(f"; ratio {ratios[-1][0]:.1f}, {ratios[-1][1]:.1f}", end="")
+        print(f"; product of matrices {gemm_gflops():.0f} GFLOP/s", flush=True)
+    print(f"{size}: {len(lines)} lines of {num} characters, FunASR the first {len(some)}", end="")
+    if ratios:
+        clock, processor = (statistics.median(column) for column in zip(*ratios, strict=True))
+        print(f"; median ratio {clock:.1f} by the clock, {processor:.1f} by processor time", end="")
+        print(f"; strings are {'the same' if equal else 'DIFFERENT'}", end="")
+    print()
     return equal
 
 
@@ -186,6 +192,7 @@ def main() -> int:
     parser.add_argument("--peer-lines", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--models", type=Path, help="Keep the models there, and take those that are there already.")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as scratch:
