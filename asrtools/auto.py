@@ -15,7 +15,7 @@ from asrtools.models.protocols import Embedder, Punctuator, Recognizer, Segmente
 from asrtools.outside import import_model_file
 from asrtools.tasks.call_options import KNOWN, CallOptions, split_keywords
 from asrtools.tasks.companion import ROLES, assigned, directories_of, names_of, open_companions
-from asrtools.tasks.model_face import Face, OutsideFace, PunctuationFace, RecognitionFace
+from asrtools.tasks.model_face import Face, OutsideFace, RecognitionFace
 from asrtools.tasks.recognition import is_from_outside, keywords_of, recognition_of
 
 # Where a model comes from and runs; these never reach its configuration.
@@ -141,6 +141,7 @@ def face_of(model: LoadedModel, device: str) -> Face:
     """What serves a model of this kind."""
     from asrtools.tasks.embed import speaker_model_of
     from asrtools.tasks.punctuate import Punctuate
+    from asrtools.tasks.punctuation_face import PunctuationFace, PunctuationStreamFace
     from asrtools.tasks.segment import segmenter_of
     from asrtools.tasks.speech_face import SegmentFace, SpeakerFace
 
@@ -151,7 +152,11 @@ def face_of(model: LoadedModel, device: str) -> Face:
     elif isinstance(network, Recognizer):
         face = RecognitionFace(recognition_of(model, device))
     elif isinstance(network, Punctuator):
-        face = PunctuationFace(Punctuate(model), model)
+        face = (
+            PunctuationStreamFace(model)
+            if getattr(network, "is_streaming", False)
+            else PunctuationFace(model, Punctuate(model))
+        )
     elif isinstance(network, Segmenter):
         face = SegmentFace(segmenter_of(model, device))
     elif isinstance(network, Embedder):

@@ -11,13 +11,11 @@ from asrtools.errors import DataError
 from asrtools.io.audio import load
 from asrtools.io.result_dir import ResultDir
 from asrtools.models.protocols import DecodeOptions
-from asrtools.record import Utterance
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.funasr_result import failed, result_of
 from asrtools.tasks.funasr_text import surface_of
 from asrtools.tasks.outside_model import OutsideModel
-from asrtools.tasks.punctuate import Punctuate
-from asrtools.tasks.python_input import KEY, PythonInput, as_array, mono, read_audio_input, read_text_input
+from asrtools.tasks.python_input import KEY, PythonInput, as_array, mono, read_audio_input
 from asrtools.tasks.recognition import Recognition
 from asrtools.tasks.result_lines import lines_of
 from asrtools.tasks.stream import RecognitionStream
@@ -122,21 +120,6 @@ class OutsideFace:
         size = min(call.limits.items, 16)
         pairs = self.outside.results(inputs.utterances, inputs.held, rate, "mix", call.fs, call.values, size)
         return [failed(one) if one.status == "error" else {"key": one.key, "text": "", **found} for one, found in pairs]
-
-
-@dataclass(frozen=True, eq=False)
-class PunctuationFace:
-    punctuate: Punctuate
-    model: LoadedModel
-
-    def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
-        records = list(read_text_input(given, call.get("key")).utterances)
-        good = [one for one in records if one.status != "error"]
-        found = iter(self.punctuate.texts(one.text or "" for one in good))
-        return [failed(one) if one.status == "error" else self._result(one, next(found)) for one in records]
-
-    def _result(self, utterance: Utterance, punctuated: Any) -> Result:
-        return {"key": utterance.key, "text": punctuated.funasr_text, "punc_array": punctuated.punc_array or []}
 
 
 def is_whole(given: Any) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from asrtools import AutoModel
 from asrtools.build import load_model
 from asrtools.tasks.punctuate import Punctuate
 from asrtools.tasks.punctuate_stream import PunctuateStream
@@ -73,3 +74,26 @@ def test_an_empty_piece_changes_nothing(oracle: Path) -> None:
     punctuate = PunctuateStream(load_model(oracle / "ct_punc_streaming"))
     first = punctuate.push("你好世界")
     assert punctuate.push(" ", first.state) == type(first)("", (), first.state)
+
+
+def test_auto_model_gives_funasrs_dicts(oracle: Path, expected: dict) -> None:
+    model = AutoModel(model=str(oracle / "ct_punc"), device="cpu", ncpu=1)
+    for case in [*expected["results"][:5], {"in": "", "out": {"text": "", "punc_array": None}}]:
+        (found,) = model.generate(input=case["in"], key=["k"])
+        assert found == {"key": "k", **case["out"]}
+    for case in expected["split_size_10"]:
+        (found,) = model.generate(input=case["in"], split_size=10)
+        assert (found["text"], found["punc_array"]) == (case["out"]["text"], case["out"]["punc_array"])
+
+
+def test_auto_model_streams_text_with_funasrs_cache(oracle: Path) -> None:
+    streams = json.loads((oracle / "ct_punc_streaming/expected.json").read_text())["streams"]
+    model = AutoModel(model=str(oracle / "ct_punc_streaming"), device="cpu", ncpu=1)
+    for stream in streams:
+        cache: dict = {}
+        for piece in stream:
+            (found,) = model.generate(input=piece["in"], cache=cache)
+            assert (found["text"], found["punc_array"]) == (piece["text"], piece["punc_array"])
+            assert cache == {"pre_text": piece["pre_text_after"]}
+    (alone,) = model.generate(input=streams[0][0]["in"])
+    assert alone["text"] == streams[0][0]["text"]

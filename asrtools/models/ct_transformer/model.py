@@ -17,6 +17,8 @@ from asrtools.register import tables
 class CTTransformer(nn.Module):
     """Word ids [B, N] to the scores of the marks of `punc_list` [B, N, P]; parameters embed, encoder, decoder."""
 
+    is_streaming = False  # whether its texts come piece by piece
+
     def __init__(
         self,
         encoder: nn.Module,

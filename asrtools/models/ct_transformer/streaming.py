@@ -11,6 +11,8 @@ from asrtools.register import tables
 class CTTransformerStreaming(CTTransformer):
     """Its encoder (SANMVadEncoder) is told how many words stand before the last pause."""
 
+    is_streaming = True
+
     def encode(self, text: Tensor, text_lens: Tensor, vad_indexes: Tensor | None = None) -> Tensor:
         if vad_indexes is None:
             vad_indexes = torch.zeros_like(text_lens)
