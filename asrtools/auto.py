@@ -11,7 +11,7 @@ from asrtools.build import LoadedModel
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.hub import model_directory
-from asrtools.models.protocols import Embedder, Punctuator, Recognizer, Segmenter
+from asrtools.models.protocols import Aligner, Embedder, Punctuator, Recognizer, Segmenter
 from asrtools.outside import import_model_file
 from asrtools.tasks.call_options import KNOWN, CallOptions, split_keywords
 from asrtools.tasks.companion import ROLES, assigned, directories_of, names_of, open_companions
@@ -139,11 +139,12 @@ def open_face(directory: Path, place: Mapping[str, Any], overrides: Mapping[str,
 
 def face_of(model: LoadedModel, device: str) -> Face:
     """What serves a model of this kind."""
+    from asrtools.tasks.align import aligner_of
     from asrtools.tasks.embed import speaker_model_of
     from asrtools.tasks.punctuate import Punctuate
     from asrtools.tasks.punctuation_face import PunctuationFace, PunctuationStreamFace
     from asrtools.tasks.segment import segmenter_of
-    from asrtools.tasks.speech_face import SegmentFace, SpeakerFace
+    from asrtools.tasks.speech_face import AlignFace, SegmentFace, SpeakerFace
 
     network = model.network
     face: Face
@@ -159,6 +160,8 @@ def face_of(model: LoadedModel, device: str) -> Face:
         )
     elif isinstance(network, Segmenter):
         face = SegmentFace(segmenter_of(model, device))
+    elif isinstance(network, Aligner):
+        face = AlignFace(aligner_of(model, device), model)
     elif isinstance(network, Embedder):
         face = SpeakerFace(speaker_model_of(model, device), model)
     else:

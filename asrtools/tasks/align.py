@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from asrtools import build, config
+from asrtools.build import LoadedModel
 from asrtools.errors import DataError, ModelError
 from asrtools.models.protocols import Firing
 from asrtools.record import Utterance
@@ -142,13 +143,26 @@ def open_aligner(
     held: Mapping[str, Any] | None = None,
 ) -> WordAligner:
     """Load a model that aligns; `overrides` with flat keys, as users give them."""
-    from asrtools.models.monotonic_aligner.runner import AlignRunner
     from asrtools.models.runner import choose_device, set_threads
 
     device = choose_device(device)
     set_threads(num_threads)
     routed = build.route_to_model(config.load(directory), overrides or {})
-    model = build.load_model(directory, routed, device=device)
+    return aligner_of(build.load_model(directory, routed, device=device), device, limits, channel, fs, held)
+
+
+def aligner_of(
+    model: LoadedModel,
+    device: str,
+    limits: BatchLimits | None = None,
+    channel: str = "mix",
+    fs: int = 16000,
+    held: Mapping[str, Any] | None = None,
+) -> WordAligner:
+    """A model that is loaded already."""
+    from asrtools.models.monotonic_aligner.runner import AlignRunner
+
+    directory = model.directory
     if not hasattr(model.network, "align") or model.frontend is None or model.tokenizer is None:
         raise ModelError(f"{directory}: its model {model.name} does not align; choose a model that does, e.g. fa-zh")
     loader = InputLoader(model.frontend, channel, fs, held or {})

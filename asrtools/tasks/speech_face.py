@@ -1,4 +1,4 @@
-"""Voice activity and speakers for `AutoModel.generate`."""
+"""Voice activity, speakers and alignment for `AutoModel.generate`."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 
 from asrtools.build import LoadedModel
+from asrtools.errors import DataError
 from asrtools.record import Utterance
+from asrtools.tasks.align import WordAligner
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.embed import SampleReader, SpeakerModel, embed_utterances
 from asrtools.tasks.funasr_result import failed
 from asrtools.tasks.long_face import with_call
 from asrtools.tasks.model_face import Result, audio_input, is_whole, packet_of
-from asrtools.tasks.python_input import KEY
+from asrtools.tasks.network_input import Loaded
+from asrtools.tasks.python_input import KEY, read_audio_input, read_text_input
 from asrtools.tasks.segment import Segmenter
 from asrtools.tasks.vad_states import VadEvent
+from asrtools.text.surface import funasr_surface
 
 STREAMING_BELOW_MS = 15_000  # of chunk_size, as published
 
@@ -71,6 +75,42 @@ class SpeakerFace:
         if vector is None:
             return failed(utterance)
         return {"key": utterance.key, "spk_embedding": as_tensor(vector[None])}
+
+
+@dataclass(frozen=True, eq=False)
+class AlignFace:
+    """`input=(sound, text), data_type=("sound", "text")`: what each may be stands in python_input."""
+
+    aligner: WordAligner
+    model: LoadedModel
+
+    def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
+        if not isinstance(given, list | tuple) or len(given) != 2:
+            raise DataError('an aligner takes input=(sound, text), data_type=("sound", "text")')
+        sounds = read_audio_input(given[0], fs=call.fs, key=call.get("key"))
+        texts = list(read_text_input(given[1]).utterances)
+        loader = replace(self.aligner.loader, fs=call.fs, held=sounds.held)
+        utterances = list(sounds.utterances)
+        if len(utterances) != len(texts):
+            raise DataError(f"there are {len(utterances)} recordings and {len(texts)} texts; give one for each")
+        return [
+            self._result(loader(sound), text) if text.status != "error" else failed(text)
+            for sound, text in zip(utterances, texts, strict=True)
+        ]
+
+    def _result(self, loaded: Loaded, text: Utterance) -> Result:
+        if loaded.feats is None:
+            return {**failed(loaded.utterance), "key": text.key}
+        ids = self.aligner.tokenizer.encode(text.text or "")
+        tokens, spans = self.aligner.tokenizer.ids2tokens(ids), []
+        try:
+            if ids and len(loaded.feats):
+                (firing,) = self.aligner.align([loaded.feats], [len(ids)])
+                spans = self.aligner.spans(firing, len(ids), loaded.seconds)
+        except DataError as error:
+            return {"key": text.key, "text": "", "error": str(error)}
+        surface = funasr_surface(tokens, spans)
+        return {"key": text.key, "text": surface.text, "timestamp": [list(span) for span in surface.spans or ()]}
 
 
 def _value(event: VadEvent) -> list[int]:

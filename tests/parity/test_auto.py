@@ -97,3 +97,20 @@ def test_punctuation(oracle: Path) -> None:
         assert result["text"] == case["out"]["text"] and list(result["punc_array"]) == case["out"]["punc_array"]
         (alone,) = model.generate(input=case["in"])
         assert alone["text"] == result["text"]
+
+
+def test_alignment(oracle: Path, tmp_path: Path) -> None:
+    model = AutoModel(model=str(oracle / "monotonic_aligner"), device="cpu", ncpu=1)
+    stored = json.loads((oracle / "monotonic_aligner/expected.json").read_text())["results"]
+    num_checked = 0
+    for number, case in enumerate(stored):
+        wav = str(oracle / "wavs" / f"{case['wav']}.wav")
+        (result,) = model.generate(input=(wav, case["text"]), data_type=("sound", "text"))
+        (wanted,) = case["out_raw_string_input"] if isinstance(case["out_raw_string_input"], list) else [None]
+        if wanted is not None:
+            assert {**result, "key": ""} == {**wanted, "key": ""}
+            num_checked += 1
+        (tmp_path / "text.txt").write_text(f"utt{number} {case['text']}\n")
+        (again,) = model.generate(input=(wav, str(tmp_path / "text.txt")), data_type=("sound", "text"))
+        assert again == {**result, "key": f"utt{number}"}
+    assert num_checked > 3
