@@ -16,7 +16,7 @@ def rows(name: str, split: str, revision: str | None = None) -> Iterator[Mapping
     except ImportError as error:
         raise HubError(
             f"ms:{name}: modelscope's MsDataset cannot be imported ({error}); "
-            "`pip install modelscope[datasets]` in an environment of its own brings it"
+            "`utils/setup.sh --extras modelscope` installs it"
         ) from error
     namespace, _, short = name.rpartition("/")
     if not namespace or not short:
