@@ -86,71 +86,118 @@ class _Beam:
         return _Beam(self.tokens[rows], self.scores[rows], self.token_scores[rows], parts)
 
 
+class Search:
+    """The search in one utterance, a token at a time."""
+
+    def __init__(
+        self, num_frames: int, weights: dict[str, tuple[float, bool]], ctc: CtcPrefixes | None, settings: SearchSettings
+    ):
+        """`weights` of the voices, and whether they hear the audio; `ctc` is the empty beginning."""
+        self.settings = settings
+        self.weights = {name: weight for name, (weight, _) in weights.items()}
+        self.ctc = ctc if settings.ctc_weight else None
+        self.hearing = {name: weight for name, (weight, hears) in weights.items() if hears}
+        if self.ctc is not None:
+            self.hearing["ctc"] = settings.ctc_weight
+        names = [*self.weights, *(["ctc"] if self.ctc is not None else [])]
+        zeros = torch.zeros(1)
+        self.beam = _Beam(torch.tensor([[settings.sos]]), zeros, torch.zeros(1, 0), dict.fromkeys(names, zeros))
+        self.ctc_before = torch.zeros(1, dtype=torch.float64)
+        self.max_len = settings.max_len(num_frames)
+        self.min_len = min(int(settings.min_len_ratio * num_frames), self.max_len - 1)
+        self.length = 0
+        self.found: list[Found] = []
+
+    @property
+    def last(self) -> Tensor:
+        """The last token of each hypothesis [N]."""
+        return self.beam.tokens[:, -1]
+
+    def advance(self, scores: dict[str, Tensor]) -> Tensor:
+        """With what the voices say of the next tokens, [N, V] each: the rows that go on; none at the end."""
+        added = sum(weight * scores[name] for name, weight in self.weights.items()) + self.settings.penalty
+        if self.ctc is not None:
+            by_prefix = self._by_prefix(self._candidates(added))
+            scores = {**scores, "ctc": (by_prefix - self.ctc_before[:, None]).float()}
+            added = added + self.settings.ctc_weight * scores["ctc"]
+        if self.length < self.min_len:
+            added[:, self.settings.eos] = -math.inf
+        total = self.beam.scores[:, None] + added
+        rows, tokens = _best(total, self.settings.beam_size)
+        chosen = {name: scores[name][rows, tokens] for name in self.beam.parts}
+        self.beam = _Beam(
+            torch.cat([self.beam.tokens[rows], tokens[:, None]], 1),
+            total[rows, tokens],
+            torch.cat([self.beam.token_scores[rows], _heard(chosen, self.hearing, len(rows))[:, None]], 1),
+            {name: self.beam.parts[name][rows] + part for name, part in chosen.items()},
+        )
+        going = self._end(tokens)
+        if self.ctc is not None and len(going):
+            rows_on, tokens_on = rows[going], tokens[going]
+            self.ctc, self.ctc_before = self.ctc.extend(rows_on, tokens_on), by_prefix[rows_on, tokens_on]
+        self.beam = self.beam.pick(going)
+        return rows[going]
+
+    def _end(self, tokens: Tensor) -> Tensor:
+        """Takes out what has ended; the places of the others in the beam."""
+        self.length += 1
+        is_last = self.length == self.max_len
+        has_ended = (tokens == self.settings.eos) | is_last
+        for row in torch.nonzero(has_ended).flatten().tolist():
+            self.found.append(_found(self.beam, row, self.settings.eos, is_last))
+        if self.settings.max_len_ratio == 0 and has_end(self.found, self.length - 1):
+            has_ended[:] = True
+        return torch.nonzero(~has_ended).squeeze(1)
+
+    def _candidates(self, added: "Tensor | float") -> Tensor | None:
+        """The tokens that CTC is asked about [N, C]; None for all."""
+        num, vocab_size = int(CANDIDATES_PER_BEAM * self.settings.beam_size), self.ctc.log_probs.shape[1]
+        if not self.settings.preselects or num >= vocab_size:
+            return None
+        return (torch.zeros(len(self.last), vocab_size) + added).topk(num, dim=1).indices
+
+    def _by_prefix(self, candidates: Tensor | None) -> Tensor:
+        """What CTC says of the texts with one token more, float64 [N, V]; never any but the candidates."""
+        scores = self.ctc.scores(candidates)
+        if candidates is None:
+            return scores
+        everything = torch.full((len(scores), self.ctc.log_probs.shape[1]), -math.inf, dtype=scores.dtype)
+        return everything.scatter(1, candidates, scores)
+
+    def result(self) -> list[Found]:
+        return sorted(self.found, key=lambda one: -one.score)
+
+
 def beam_search(
     num_frames: int, voices: Sequence[Voice], ctc: CtcPrefixes | None, settings: SearchSettings
 ) -> list[Found]:
-    """Texts, best first; `ctc` is the empty beginning, where CTC has a say."""
+    """Texts of one utterance, best first; `ctc` is the empty beginning, where CTC has a say."""
+    return beam_searches([num_frames], voices, [ctc], settings)[0]
+
+
+def beam_searches(
+    num_frames: Sequence[int], voices: Sequence[Voice], ctcs: Sequence[CtcPrefixes | None], settings: SearchSettings
+) -> list[list[Found]]:
+    """The same for several utterances at once; the states of the voices have a row for each."""
     voices = [voice for voice in voices if voice.weight]
+    weights = {voice.name: (voice.weight, voice.hears) for voice in voices}
+    searches = [Search(num, weights, ctc, settings) for num, ctc in zip(num_frames, ctcs, strict=True)]
     states = [voice.state for voice in voices]
-    ctc = ctc if settings.ctc_weight else None
-    names = [voice.name for voice in voices] + (["ctc"] if ctc else [])
-    beam = _Beam(
-        torch.tensor([[settings.sos]]), torch.zeros(1), torch.zeros(1, 0), dict.fromkeys(names, torch.zeros(1))
-    )
-    ctc_before = torch.zeros(1, dtype=torch.float64)
-    hearing = {voice.name: voice.weight for voice in voices if voice.hears} | (
-        {"ctc": settings.ctc_weight} if ctc else {}
-    )
-    max_len = settings.max_len(num_frames)
-    min_len = min(int(settings.min_len_ratio * num_frames), max_len - 1)
-    found: list[Found] = []
-    for length in range(max_len):
-        scores: dict[str, Tensor] = {}
+    going = searches
+    while going:
+        counts = [len(search.last) for search in going]
+        tokens = torch.cat([search.last for search in going])
+        said: dict[str, Sequence[Tensor]] = {}
         for index, voice in enumerate(voices):
-            log_probs, states[index] = voice.scorer.step(beam.tokens[:, -1], states[index])
-            scores[voice.name] = log_probs.float().cpu()
-        added = sum(voice.weight * scores[voice.name] for voice in voices) + settings.penalty
-        if ctc is not None:
-            prefix_scores = ctc.scores()  # [N, V]
-            scores["ctc"] = (prefix_scores - ctc_before[:, None]).float()
-            added = _with_ctc(added, settings.ctc_weight * scores["ctc"], settings)
-        if length < min_len:
-            added[:, settings.eos] = -math.inf
-        total = beam.scores[:, None] + added
-        rows, tokens = _best(total, settings.beam_size)
-        chosen = {name: scores[name][rows, tokens] for name in names}
-        beam = _Beam(
-            torch.cat([beam.tokens[rows], tokens[:, None]], 1),
-            total[rows, tokens],
-            torch.cat([beam.token_scores[rows], _heard(chosen, hearing, len(rows))[:, None]], 1),
-            {name: beam.parts[name][rows] + chosen[name] for name in names},
-        )
-        is_last = length == max_len - 1
-        has_ended = (tokens == settings.eos) | is_last
-        found += [_found(beam, row, settings.eos, is_last) for row in torch.nonzero(has_ended).flatten().tolist()]
-        if settings.max_len_ratio == 0 and has_end(found, length):
-            break
-        going = torch.nonzero(~has_ended).squeeze(1)
-        if not len(going):
-            break
-        rows, tokens = rows[going], tokens[going]
-        if ctc is not None:
-            ctc_before = prefix_scores[rows, tokens]
-            ctc = ctc.extend(rows, tokens)
-        states = [state.pick(rows) for state in states]
-        beam = beam.pick(going)
-    return sorted(found, key=lambda one: -one.score)
-
-
-def _with_ctc(added: "Tensor | float", by_ctc: Tensor, settings: SearchSettings) -> Tensor:
-    """What CTC adds [N, V], for the tokens that the voices find best, or for all."""
-    added = torch.zeros_like(by_ctc) + added
-    num = int(CANDIDATES_PER_BEAM * settings.beam_size)
-    if not settings.preselects or num >= by_ctc.shape[1]:
-        return added + by_ctc
-    candidates = added.topk(num, dim=1).indices
-    chosen = (added + by_ctc).gather(1, candidates)
-    return torch.full_like(added, -math.inf).scatter(1, candidates, chosen)
+            log_probs, states[index] = voice.scorer.step(tokens, states[index])
+            said[voice.name] = log_probs.float().cpu().split(counts)
+        rows = [search.advance({name: of[i] for name, of in said.items()}) for i, search in enumerate(going)]
+        begins = [sum(counts[:i]) for i in range(len(counts))]
+        going = [search for search, left in zip(going, rows, strict=True) if len(left)]
+        if going:
+            kept = torch.cat([begin + left for begin, left in zip(begins, rows, strict=True)])
+            states = [state.pick(kept) for state in states]
+    return [search.result() for search in searches]
 
 
 def _best(scores: Tensor, num: int) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,7 @@ class CtcPrefixes:
     """Beginnings of the text of one utterance, all on the CPU."""
 
     log_probs: Tensor  # float64 [T, V]
+    probs: Tensor  # float64 [T, V], their exponential, which is dear
     blank: int
     eos: int
     last: Tensor  # [N], the last token of each, -1 of an empty one
@@ -32,25 +33,36 @@ class CtcPrefixes:
         log_probs = log_probs.detach().double().cpu()
         in_blank = log_probs[:, blank].cumsum(0)[None]
         last = torch.full((1,), -1, dtype=torch.long)
-        return cls(log_probs, blank, eos, last, torch.full_like(in_blank, NEVER), in_blank)
+        return cls(log_probs, log_probs.exp(), blank, eos, last, torch.full_like(in_blank, NEVER), in_blank)
 
     @property
     def complete(self) -> Tensor:
         """float64 [N, T]: log-probability that the frames up to t say just this text."""
         return torch.logaddexp(self.in_token, self.in_blank)
 
-    def scores(self) -> Tensor:
-        """float64 [N, V]: log-probability of the texts that begin with this one and a token, or that end here (eos)."""
+    def scores(self, tokens: Tensor | None = None) -> Tensor:
+        """float64 [N, V]: log-probability of the texts that begin with this one and a token, or that end here (eos).
+
+        Or [N, C], of the `tokens` [N, C] only.
+        """
         complete = self.complete
-        before = self._before(complete)  # [N, T]
+        before, after_blank = self._before(complete), self._before(self.in_blank)  # [N, T]
+        if tokens is None:
+            scores = self._of_all(before)
+            tokens = torch.arange(scores.shape[1]).expand_as(scores)
+            rows = torch.nonzero(self.last >= 0).squeeze(1)
+            again = after_blank[rows] + self.log_probs[:, self.last[rows]].T
+            scores[rows, self.last[rows]] = again.logsumexp(1)  # a token twice needs a blank between
+        else:
+            repeats = (tokens == self.last[:, None])[..., None]
+            entered = torch.where(repeats, after_blank[:, None], before[:, None])  # [N, C, T]
+            scores = (entered + self.log_probs.T[tokens]).logsumexp(2)
+        scores = torch.where(tokens == self.eos, complete[:, -1:], scores)
+        return scores.masked_fill(tokens == self.blank, IMPOSSIBLE).clamp(min=IMPOSSIBLE)
+
+    def _of_all(self, before: Tensor) -> Tensor:
         peak = before.amax(1, keepdim=True).clamp(min=-1e300)
-        scores = peak + ((before - peak).exp() @ self.log_probs.exp()).log()
-        rows = torch.nonzero(self.last >= 0).squeeze(1)
-        again = self._before(self.in_blank)[rows] + self.log_probs[:, self.last[rows]].T
-        scores[rows, self.last[rows]] = again.logsumexp(1)  # a token twice needs a blank between
-        scores[:, self.eos] = complete[:, -1]
-        scores[:, self.blank] = IMPOSSIBLE
-        return scores.clamp(min=IMPOSSIBLE)
+        return peak + ((before - peak).exp() @ self.probs).log()
 
     def extend(self, rows: Tensor, tokens: Tensor) -> "CtcPrefixes":
         """The beginnings at `rows`, each with one token more."""
@@ -59,7 +71,7 @@ class CtcPrefixes:
         before = before.masked_fill((tokens == self.blank)[:, None], NEVER)  # a text with a blank in it is none
         in_token = _flow(before, self.log_probs[:, tokens].T)
         in_blank = _flow(_delay(in_token, NEVER), self.log_probs[:, self.blank].expand(len(rows), -1))
-        return CtcPrefixes(self.log_probs, self.blank, self.eos, tokens, in_token, in_blank)
+        return CtcPrefixes(self.log_probs, self.probs, self.blank, self.eos, tokens, in_token, in_blank)
 
     def _before(self, log_probs: Tensor) -> Tensor:
         """What the frame before each says; before the first there is the empty text."""

@@ -52,7 +52,9 @@ class DecoderLayer(nn.Module):
             lambda given: self.src_attn(given, source, source_mask),
         )
 
-    def step(self, x: Tensor, past: KeysValues | None, source: KeysValues) -> tuple[Tensor, KeysValues]:
+    def step(
+        self, x: Tensor, past: KeysValues | None, look_at_audio: Callable[[MultiHeadedAttention, Tensor], Tensor]
+    ) -> tuple[Tensor, KeysValues]:
         """One more token of each hypothesis [N, 1, D], after those whose keys and values are `past`."""
         seen: list[KeysValues] = []
 
@@ -63,7 +65,7 @@ class DecoderLayer(nn.Module):
             seen.append((keys, values))
             return self.self_attn.look(given, keys, values, None)
 
-        x = self._through(x, look_back, lambda given: self.src_attn.look(given, *source, None))
+        x = self._through(x, look_back, lambda given: look_at_audio(self.src_attn, given))
         return x, seen[0]
 
     def _through(
@@ -87,17 +89,34 @@ class DecoderLayer(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class DecoderState:
-    """What a decoder has seen of the hypotheses of one utterance."""
+    """What a decoder has seen of the hypotheses of some utterances, those of one utterance next to each other."""
 
-    source: list[KeysValues]  # of each layer, one row that all hypotheses share
-    past: list[KeysValues]  # of each layer, a row for each hypothesis; empty before the first token
+    source: list[KeysValues]  # of each layer, [U, H, T, D / H] twice
+    source_mask: Tensor | None  # bool [U, 1, 1, T]
+    owners: Tensor  # [N], the utterance of each hypothesis, ascending; on the CPU
+    past: list[KeysValues]  # of each layer, [N, H, L, D / H] twice; empty before the first token
     num_tokens: int = 0
 
     def pick(self, rows: Tensor) -> "DecoderState":
         """The state of the hypotheses that follow on those at `rows`."""
-        rows = rows.to(self.past[0][0].device)
+        owners = self.owners[rows]
+        left, owners = torch.unique_consecutive(owners, return_inverse=True)
+        source, mask = self.source, self.source_mask
+        device = source[0][0].device
+        if len(left) < len(source[0][0]):
+            kept = left.to(device)
+            source = [(keys[kept], values[kept]) for keys, values in source]
+            mask = None if mask is None else mask[kept]
+        rows = rows.to(device)
         past = [(keys[rows], values[rows]) for keys, values in self.past]
-        return DecoderState(self.source, past, self.num_tokens)
+        return DecoderState(source, mask, owners, past, self.num_tokens)
+
+    def places(self) -> tuple[int, Tensor]:
+        """Hypotheses of an utterance at most, M, and where each stands when every utterance has M places."""
+        counts = torch.bincount(self.owners, minlength=len(self.source[0][0]))
+        most = int(counts.max())
+        begins = counts.cumsum(0) - counts
+        return most, self.owners * most + torch.arange(len(self.owners)) - begins[self.owners]
 
 
 class AttentionDecoder(nn.Module):
@@ -176,22 +195,37 @@ class TransformerDecoder(AttentionDecoder):
             mask = mask & padding[:, None, None]
         return self.project(self.decode(self.embed_at(tokens), mask, source, source_lens))
 
-    def start(self, source: Tensor) -> DecoderState:
-        """Before the first token of one utterance, encoder output [1, T, D]."""
-        return DecoderState([layer.src_attn.keys_values(source) for layer in self.decoders], [])
+    def start(self, source: Tensor, source_lens: Tensor | None = None) -> DecoderState:
+        """Before the first token of some utterances, encoder output [U, T, D]; one hypothesis each."""
+        mask = None if source_lens is None else padding_mask(source_lens.to(source.device), source.shape[1])
+        seen = [layer.src_attn.keys_values(source) for layer in self.decoders]
+        return DecoderState(seen, None if mask is None else mask[:, None, None], torch.arange(len(source)), [])
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """The last token of each hypothesis [N] to log-probabilities float32 [N, vocab_size] of the next."""
-        x = self.embed_at(tokens[:, None].to(state.source[0][0].device), state.num_tokens)
-        num = len(tokens)
+        device = state.source[0][0].device
+        x = self.embed_at(tokens[:, None].to(device), state.num_tokens)
+        num_utterances = len(state.source[0][0])
+        most, places = state.places()
+        places = places.to(device)
         past = []
         for index, layer in enumerate(self.decoders):
-            keys, values = state.source[index]
-            source = (keys.expand(num, -1, -1, -1), values.expand(num, -1, -1, -1))
-            x, seen = layer.step(x, state.past[index] if state.past else None, source)
+
+            def look(
+                attention: MultiHeadedAttention, given: Tensor, source: KeysValues = state.source[index]
+            ) -> Tensor:
+                # the hypotheses of an utterance are so many queries of one audio, whose keys are not copied for each
+                queries = given.new_zeros(num_utterances * most, given.shape[2])
+                queries[places] = given[:, 0]
+                queries = queries.view(num_utterances, most, -1)
+                looked = attention.look(queries, *source, state.source_mask)
+                return looked.flatten(0, 1)[places][:, None]
+
+            x, seen = layer.step(x, state.past[index] if state.past else None, look)
             past.append(seen)
         x = x[:, 0] if self.after_norm is None else self.after_norm(x[:, 0])
-        return self.project(x).float().log_softmax(-1), DecoderState(state.source, past, state.num_tokens + 1)
+        after = DecoderState(state.source, state.source_mask, state.owners, past, state.num_tokens + 1)
+        return self.project(x).float().log_softmax(-1), after
 
 
 @tables.register("decoder_classes", "ParaformerSANDecoder")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from asrtools.errors import ConfigError
-from asrtools.layers.beam_search import Found, SearchSettings, Voice, beam_search
+from asrtools.layers.beam_search import Found, SearchSettings, Voice, beam_searches
 from asrtools.layers.ctc import CTC
 from asrtools.layers.ctc_path import best_paths
 from asrtools.layers.ctc_prefix_score import CtcPrefixes
@@ -17,6 +17,7 @@ from asrtools.register import tables
 
 BEAM_SIZE = 10  # the published defaults
 CTC_WEIGHT = 0.5
+SEARCHES_AT_ONCE = 16  # utterances; more are no faster
 
 Stats = dict[str, Tensor | None]
 
@@ -83,11 +84,15 @@ class Transformer(nn.Module):
         encoded, lens, _ = self.encode(feats, feats_lens)
         if options.greedy:
             return self._best_paths(encoded, lens)
-        voices, settings = self._voices(options), self._settings(options)
-        return [
-            self._search(row[None, :length], voices, settings, options.nbest) if length else (Decoded(),)
-            for row, length in zip(encoded, lens.tolist(), strict=True)
-        ]
+        rows = torch.nonzero(lens > 0).squeeze(1).tolist()
+        found: list[tuple[Decoded, ...]] = [(Decoded(),)] * len(encoded)
+        for first in range(0, len(rows), SEARCHES_AT_ONCE):
+            some = rows[first : first + SEARCHES_AT_ONCE]
+            longest = int(lens[some].max())
+            results = self._search(encoded[some, :longest], lens[some], options)
+            for row, result in zip(some, results, strict=True):
+                found[row] = tuple(self._of(one) for one in result[: max(1, options.nbest)])
+        return found
 
     def _best_paths(self, encoded: Tensor, lens: Tensor) -> list[tuple[Decoded, ...]]:
         if self.ctc is None:
@@ -111,30 +116,25 @@ class Transformer(nn.Module):
             preselects=ctc_weight < 1,
         )
 
-    def _voices(self, options: DecodeOptions) -> list[tuple[str, float, Any]]:
-        voices: list[tuple[str, float, Any]] = []
-        ctc_weight = self._settings(options).ctc_weight
-        if ctc_weight < 1:
-            voices.append(("decoder", 1 - ctc_weight, self.decoder))
+    def _search(self, encoded: Tensor, lens: Tensor, options: DecodeOptions) -> list[list[Found]]:
+        """Encoder output [U, T, D] and lengths [U] to texts, best first."""
+        settings = self._settings(options)
+        voices = []
+        if settings.ctc_weight < 1:
+            voices.append(Voice("decoder", 1 - settings.ctc_weight, self.decoder, self.decoder.start(encoded, lens)))
         if options.lm_weight:
             if options.lm is None:
                 raise ConfigError(f"lm_weight is {options.lm_weight} without a language model; name one as lm_file")
-            voices.append(("lm", options.lm_weight, options.lm))
-        return voices
-
-    def _search(
-        self, encoded: Tensor, voices: Sequence[tuple[str, float, Any]], settings: SearchSettings, nbest: int
-    ) -> tuple[Decoded, ...]:
-        """Encoder output [1, T, D] of one utterance."""
-        begun = [
-            Voice(name, weight, scorer, scorer.start(encoded) if name == "decoder" else scorer.start(), name != "lm")
-            for name, weight, scorer in voices
-        ]
-        ctc = None
+            begun = options.lm.start().pick(torch.zeros(len(encoded), dtype=torch.long))
+            voices.append(Voice("lm", options.lm_weight, options.lm, begun, hears=False))
+        num_frames = lens.tolist()
+        ctcs: list[CtcPrefixes | None] = [None] * len(encoded)
         if settings.ctc_weight:
-            ctc = CtcPrefixes.empty(self.ctc(encoded)[0], self.blank_id, self.eos)
-        found = beam_search(encoded.shape[1], begun, ctc, settings)
-        return tuple(self._of(one) for one in found[: max(1, nbest)])
+            ctcs = [
+                CtcPrefixes.empty(log_probs[:num], self.blank_id, self.eos)
+                for log_probs, num in zip(self.ctc(encoded), num_frames, strict=True)
+            ]
+        return beam_searches(num_frames, voices, ctcs, settings)
 
     def _of(self, found: Found) -> Decoded:
         return self._decoded(found.ids, found.token_scores, found.score)
