@@ -34,6 +34,8 @@ def model_directory(
     """
     name = str(name_or_path)
     if (local := _local(name)) is not None:
+        if to is not None:
+            raise HubError(f"{name}: is a directory already; copy it where it is wanted")
         return local
     client = _client(hub)
     model_id = _id_on(name, hub, client, without_loader)

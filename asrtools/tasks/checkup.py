@@ -152,7 +152,7 @@ def _check_keys(checkup: Checkup, config: Config) -> None:
             continue
         if part == "frontend" and config.values.get("model") in build.OWN_FRONTEND:
             continue  # what it does not know has no meaning
-        _check_section(checkup, config, cls, f"{part}_conf")
+        _check_section(checkup, config, getattr(cls, "options_class", cls), f"{part}_conf")
     known = {*build.SECTIONS, *_parts(), *(f"{part}_conf" for part in _parts()), *PUBLISHED_KEYS}
     for key in config.values:
         if key not in known:
@@ -230,8 +230,9 @@ def _network(checkup: Checkup, config: Config) -> Any:
     if config.values.get("tokenizer") and checkup.tokenizer is None:
         return None  # its size is not known
     try:
-        sizes = build.sizes_of(config, checkup.frontend, checkup.tokenizer)
-        return build_empty(lambda: build.build_network(_without_missing(config), *sizes))
+        inputs = checkup.frontend, checkup.tokenizer
+        sizes = build.sizes_of(config, *inputs)
+        return build_empty(lambda: build.build_network(_without_missing(config), *sizes, *inputs))
     except AsrError as error:
         checkup.problem(error)
     except (TypeError, ValueError, RuntimeError, AttributeError, KeyError, ZeroDivisionError) as error:

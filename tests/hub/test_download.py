@@ -164,8 +164,7 @@ def test_a_damaged_file_is_fetched_again(server: HubServer, download: Download, 
     assert content(Path(done.stdout.strip())) == FILES
 
 
-@both
-@pytest.mark.parametrize("name", ["model.pt", "config.yaml"])
+@pytest.mark.parametrize(("hub", "name"), [("ms", "model.pt"), ("hf", "model.pt"), ("hf", "config.yaml")])
 def test_a_file_that_stays_damaged_is_an_error_and_is_not_kept(
     server: HubServer, download: Download, tmp_path: Path, hub: str, name: str
 ) -> None:

@@ -21,6 +21,12 @@ def test_a_directory_with_a_config_is_returned_as_it_is(tmp_path: Path, file: st
     assert model_directory(tmp_path / "model") == tmp_path / "model"
 
 
+def test_a_directory_is_not_fetched_to_another_place(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    with pytest.raises(HubError, match="is a directory already"):
+        model_directory(tmp_path, to=tmp_path / "other")
+
+
 def test_a_directory_goes_before_an_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ct-punc").mkdir()
     (tmp_path / "ct-punc" / "config.yaml").write_text("model: CTTransformer")

@@ -296,7 +296,19 @@ def test_all_causes_stand_in_one_list(model: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["paraformer", "seaco_paraformer", "sensevoice_small", "ct_punc", "campplus", "conformer", "transducer"],
+    [
+        "bicif_paraformer",
+        "campplus",
+        "conformer",
+        "contextual_paraformer",
+        "ct_punc",
+        "ct_punc_streaming",
+        "fsmn_vad",
+        "monotonic_aligner",
+        "paraformer_streaming",
+        "sensevoice_small",
+        "transducer",
+    ],
 )
 def test_the_directories_of_the_oracle_have_no_problem(oracle: Path, name: str) -> None:
     assert problems(oracle / name) == []
