@@ -46,7 +46,7 @@ def model_directory(
     there = folder or client.cached(model_id, revision)
     if there is not None and not update and receipt.is_complete(there, model_id, revision):
         return there
-    if offline or is_offline():
+    if offline or is_offline(*client.OFFLINE_NAMES):
         return _as_it_is(there, model_id, client)
     with only_one(f"{client.NAME}:{model_id}"):
         there = folder or client.cached(model_id, revision)

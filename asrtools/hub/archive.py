@@ -133,6 +133,8 @@ def _unpack(path: Path, to: Path) -> None:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(to)
         else:
+            if not hasattr(tarfile, "data_filter"):
+                raise HubError(f"{path}: this Python cannot unpack it safely; take Python 3.10.12 or newer")
             with tarfile.open(path) as archive:
                 archive.extractall(to, filter="data")  # nothing outside of `to`, no devices
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:

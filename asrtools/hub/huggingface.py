@@ -14,6 +14,7 @@ from asrtools.hub.place import announce
 NAME = "huggingface"
 OTHER_HUB = "ms"
 DEFAULT_REVISION = "main"
+OFFLINE_NAMES = ("HF_HUB_OFFLINE",)
 TRIES = 3  # for a file that arrives damaged
 BLOCK = 1 << 20
 

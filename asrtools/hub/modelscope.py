@@ -12,6 +12,7 @@ from asrtools.hub.place import announce, quiet_bars
 NAME = "modelscope"
 OTHER_HUB = "hf"
 DEFAULT_REVISION = "master"
+OFFLINE_NAMES = ()
 
 
 def cached(model_id: str, revision: str) -> Path | None:

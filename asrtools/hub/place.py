@@ -19,9 +19,9 @@ def cache_root() -> Path:
     return Path(root) if root else Path.home() / ".cache" / "asrtools"
 
 
-def is_offline() -> bool:
-    """Whether the environment forbids the network."""
-    return any(os.environ.get(name, "0") not in ("", "0") for name in ("ASRTOOLS_OFFLINE", "HF_HUB_OFFLINE"))
+def is_offline(*names: str) -> bool:
+    """Whether the environment forbids the network, by ASRTOOLS_OFFLINE or one of these names."""
+    return any(os.environ.get(name, "0") not in ("", "0") for name in ("ASRTOOLS_OFFLINE", *names))
 
 
 def announce(name: str, hub: str, sizes: Mapping[str, int], folder: Path) -> None:
