@@ -1,6 +1,7 @@
 """score: compare recognised text with references: error rates."""
 
 import gc
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ score --norm basic,-punctuation,+erhua ref.txt hyp.jsonl
 score --speechio exp/speechio ref.txt hyp.txt
 score --der --collar 0.25 --uem all.uem ref.rttm hyp.rttm"""
 
+SPEECHIO_FILES = ("ref.txt", "rec.txt", "DETAILS.txt", "RESULTS.txt")
 KINDS = ("der", "cpwer", "timestamps")
 ONLY_TEXT = ("mode", "speechio", "report", "ci", "compare", "html", "json_file", "data", "hotwords")
 ONLY_DER = ("collar", "uem", "skip_overlap")
@@ -55,10 +57,16 @@ def list_norm(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     default="basic",
     show_default=True,
     metavar="none|basic|speechio[,+STEP,-STEP..]",
-    help="What to make alike first, in references and hypotheses.",
+    help="What does not count as a difference. basic: width, case, punctuation, pieces, tags. speechio: fillers, erhua "
+    "and the form of numbers too. --list-norm lists the steps.",
 )
 @click.option(
-    "--list-norm", is_flag=True, is_eager=True, expose_value=False, callback=list_norm, help="List the steps of --norm."
+    "--list-norm",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=list_norm,
+    help="List the steps of --norm and end.",
 )
 @click.option(
     "--mode",
@@ -120,16 +128,29 @@ def score(ctx: click.Context, ref: str, hyp: str, out: str | None, **options: An
     deletions. An empty reference counts too: what was recognised there is insertions, and its own rate is 0% or 100%.
     Keys that stand twice are an error.
     """
-    if ref == hyp == "-":
-        raise click.UsageError("REF and HYP cannot both be stdin")
+    if [ref, hyp, options["compare"]].count("-") > 1:
+        raise click.UsageError("only one of REF, HYP and HYP2 can be stdin")
     kind = _kind(ctx, options)
     way = _way(ctx, options)
-    outputs = [name for name in (out, options["html"], options["json_file"]) if name and name != "-"]
     inputs = [name for name in (ref, hyp, options["compare"], options["uem"], options["hotwords"]) if name]
-    refuse_overwriting(inputs, outputs)
+    outputs = [name for name in (out, options["html"], options["json_file"]) if name and name != "-"]
+    if options["speechio"]:
+        outputs += [os.path.join(options["speechio"], name) for name in SPEECHIO_FILES]
+    refuse_overwriting([file for name in inputs for file in _files_of(name, kind)], outputs)
     if kind:
         return _score_other(kind, way, ref, hyp, out, options)
     return _score_text(way, ref, hyp, out, options)
+
+
+def _files_of(name: str, kind: str) -> list[str]:
+    """What is read of an input that may be a directory."""
+    if not os.path.isdir(name):
+        return [name]
+    if kind:
+        return [os.path.join(name, file) for file in ("text", "utt2spk", "segments")]
+    from asrtools.io.text_table import text_files
+
+    return text_files(name)
 
 
 def _kind(ctx: click.Context, options: dict[str, Any]) -> str:
@@ -177,8 +198,10 @@ def _score_text(way: "Way", ref: str, hyp: str, out: str | None, options: dict[s
 
     mode = options["mode"]
     result, second = score_pair(ref, hyp, options["compare"], way, mode)
+    for sentence in (*result.unusable, *(second.hyps.unusable.values() if second else ())):
+        complain("score", sentence)
     for one in (result, second) if second else (result,):
-        _name_troubles(one)
+        _name_unpaired(one)
     hotwords = score_output.score_hotwords(result, options["hotwords"]) if options["hotwords"] else None
     wants_report = options["report"] or options["html"] or options["json_file"]
     built = None
@@ -220,11 +243,9 @@ def _score_text(way: "Way", ref: str, hyp: str, out: str | None, options: dict[s
     return 1 if result.unusable or (second and second.hyps.unusable) else 0
 
 
-def _name_troubles(result: "ScoredSet") -> None:
+def _name_unpaired(result: "ScoredSet") -> None:
     from asrtools.tasks.score_text import shown_keys
 
-    for sentence in result.unusable:
-        complain("score", sentence)
     if result.missing:
         complain("score", f"{result.hyps.name}: no hypothesis for {shown_keys(result.missing)}")
     if result.without_ref:

@@ -123,8 +123,10 @@ def test_records_are_scored_by_target_and_text(run, texts: Path) -> None:
     ("arguments", "words"),
     [
         (("ref",), "Missing argument 'HYP'"),
-        (("-", "-"), "REF and HYP cannot both be stdin"),
+        (("-", "-"), "only one of REF, HYP and HYP2 can be stdin"),
         (("ref", "hyp", "hyp"), "hyp is both input and output"),
+        (("folder", "hyp", "folder/text"), "folder/text is both input and output"),
+        (("--speechio", ".", "ref.txt", "hyp"), "./ref.txt is both input and output"),
         (("--norm", "basic,+cas", "ref", "hyp"), "there is no step 'cas'; did you mean case?"),
         (("--collar", "0.25", "ref", "hyp"), "--collar means nothing without --der"),
         (("--der", "--ci", "ref", "hyp"), "--ci means nothing with --der"),
@@ -132,6 +134,9 @@ def test_records_are_scored_by_target_and_text(run, texts: Path) -> None:
     ],
 )
 def test_usage_that_makes_no_sense_is_refused(run, texts: Path, arguments: tuple, words: str) -> None:
+    (texts / "folder").mkdir()
+    (texts / "folder/text").write_text(REF, encoding="utf-8")
+    (texts / "ref.txt").write_text(REF, encoding="utf-8")
     done = run("score", *arguments)
     assert done.returncode == 2 and words in done.stderr and done.stdout == ""
 
@@ -141,12 +146,14 @@ def test_usage_that_makes_no_sense_is_refused(run, texts: Path, arguments: tuple
     [
         ("nothing", "nothing: no such file"),
         ("empty", "empty: is empty; should have at least one reference"),
+        ("unusable", "unusable: gives nothing to score (unusable:1: byte 0xff at position 4 is not UTF-8"),
         ("folder", "folder: is a directory without text"),
         ("sound.wav", "sound.wav: is audio (wav), not text"),
     ],
 )
 def test_a_reference_that_is_none_is_one_sentence(run, texts: Path, make_wav, name: str, words: str) -> None:
     (texts / "empty").touch()
+    (texts / "unusable").write_bytes(b"u1 \xff\n")
     (texts / "folder").mkdir()
     make_wav("sound.wav")
     done = run("score", name, "hyp")
