@@ -130,6 +130,8 @@ def score(ctx: click.Context, ref: str, hyp: str, out: str | None, **options: An
     """
     if [ref, hyp, options["compare"]].count("-") > 1:
         raise click.UsageError("only one of REF, HYP and HYP2 can be stdin")
+    if [out, options["json_file"], options["html"]].count("-") > 1:
+        raise click.UsageError("only one of OUT, --json and --html can go to stdout")
     kind = _kind(ctx, options)
     way = _way(ctx, options)
     inputs = [name for name in (ref, hyp, options["compare"], options["uem"], options["hotwords"]) if name]
@@ -218,7 +220,7 @@ def _score_text(way: "Way", ref: str, hyp: str, out: str | None, options: dict[s
         }
         built = score_output.build_report(result, settings, facts, hotwords, options["ci"], second)
 
-    text = text_cer.summary_lines(result.totals) if out != "-" else ""
+    text = text_cer.summary_lines(result.totals)
     if options["ci"]:
         text += report.interval_line(built["interval"] if built else report.interval_of(result.scored))
     if hotwords:
@@ -232,13 +234,20 @@ def _score_text(way: "Way", ref: str, hyp: str, out: str | None, options: dict[s
         score_output.write_lines(out, score_output.text_cer_lines(result))
     if options["speechio"]:
         score_output.write_speechio(options["speechio"], result)
-    if options["json_file"]:
-        score_output.write_json(options["json_file"], built)
-    if options["html"]:
-        score_output.write_page(options["html"], built, text + tables, result, facts, second)
-    if out == "-":
-        sys.stdout.writelines(score_output.text_cer_lines(result))
-    print(text + (tables if options["report"] else ""), end="")
+    if options["json_file"] not in (None, "-"):
+        score_output.write_lines(options["json_file"], iter([score_output.json_text(built)]))
+    if options["html"] not in (None, "-"):
+        page = score_output.page(built, text + tables, result, facts, second, options["html"])
+        score_output.write_lines(options["html"], iter([page]))
+    if options["json_file"] == "-":
+        print(score_output.json_text(built), end="")
+    elif options["html"] == "-":
+        print(score_output.page(built, text + tables, result, facts, second, "-"), end="")
+    else:
+        if out == "-":
+            sys.stdout.writelines(score_output.text_cer_lines(result))
+            text = text.removeprefix(text_cer.summary_lines(result.totals))
+        print(text + (tables if options["report"] else ""), end="")
     complain("score", closing_line(result, mode))
     return 1 if result.unusable or (second and second.hyps.unusable) else 0
 

@@ -34,7 +34,7 @@ def facts_of(result: ScoredSet, ref: str, data: str | None) -> dict[str, Facts]:
     for table in (result.hyps, result.refs):
         for key, record in table.records.items():
             facts[key] = _merged(_of_record(record), facts.get(key))
-    folder = data or (ref if os.path.isdir(ref) else os.path.dirname(ref) or ".")
+    folder = data or (ref if os.path.isdir(ref) else os.path.dirname(ref) or ("" if ref == "-" else "."))
     if data and not os.path.isdir(data):
         raise DataError(f"{data}: is no directory; --data is a Kaldi data directory, with utt2spk, utt2dur or wav.scp")
     wanted = {one.key for one in result.scored}
@@ -50,7 +50,7 @@ def audio_link(facts: Facts, page: str) -> str | None:
     if is_url(facts.source):
         link = facts.source
     elif os.path.isfile(facts.source):
-        folder = os.path.dirname(os.path.abspath(page))
+        folder = os.path.dirname(os.path.abspath(page))  # of "-" the working directory
         link = quote(os.path.relpath(os.path.abspath(facts.source), folder).replace(os.sep, "/"))
     else:
         return None

@@ -14,6 +14,7 @@ from asrtools.metrics.report_page import report_page
 from asrtools.metrics.speechio import details, results
 from asrtools.tasks.score_facts import Facts, audio_link
 from asrtools.tasks.score_text import ScoredSet
+from asrtools.text.normalize import normalizer
 
 
 def text_cer_lines(result: ScoredSet) -> Iterator[str]:
@@ -28,17 +29,20 @@ def write_lines(path: StrPath, lines: Iterator[str]) -> None:
 
 
 def write_speechio(folder: str, result: ScoredSet) -> None:
-    """ref.txt and rec.txt as they were compared, DETAILS.txt, RESULTS.txt."""
+    """ref.txt and rec.txt, normalised, DETAILS.txt and RESULTS.txt."""
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise write_failure(folder, error) from error
     numbers = (result.num_ref, result.num_hyp, len(result.without_ref))
-    write_lines(os.path.join(folder, "ref.txt"), (to_line(one.key, " ".join(one.ref), "\t") for one in result.scored))
-    write_lines(
-        os.path.join(folder, "rec.txt"),
-        (to_line(one.key, " ".join(one.hyp), "\t") for one in result.scored if not one.is_missing),
-    )
+    normalize = normalizer(result.way.steps)
+    for name, texts in (("ref.txt", result.refs.texts), ("rec.txt", result.hyps.texts)):
+        lines = (
+            to_line(one.key, " ".join(normalize(texts[one.key]).split()), "\t")
+            for one in result.scored
+            if one.key in texts
+        )
+        write_lines(os.path.join(folder, name), lines)
     write_lines(os.path.join(folder, "DETAILS.txt"), details(result.scored, result.totals, *numbers))
     write_lines(os.path.join(folder, "RESULTS.txt"), iter([results(result.totals, *numbers)]))
 
@@ -78,20 +82,26 @@ def build_report(
     return built
 
 
-def write_json(path: StrPath, built: report.Report) -> None:
-    write_lines(path, iter([json.dumps(built, ensure_ascii=False, indent=1) + "\n"]))
+def json_text(built: report.Report) -> str:
+    return json.dumps(built, ensure_ascii=False, indent=1) + "\n"
 
 
-def write_page(
-    path: str, built: report.Report, plain: str, result: ScoredSet, facts: dict[str, Facts], second: ScoredSet | None
-) -> None:
+def page(
+    built: report.Report,
+    plain: str,
+    result: ScoredSet,
+    facts: dict[str, Facts],
+    second: ScoredSet | None,
+    path: str,
+) -> str:
+    """The report as HTML; `path` is where it will lie, for the links to the audio."""
+
     def extra(key: str) -> dict[str, Any]:
         known = facts.get(key, Facts())
         return {"speaker": known.speaker, "duration_ms": known.duration_ms, "audio": audio_link(known, path)}
 
     title = f"Error rate {result.totals.error_rate:.2f} %: {result.hyps.name}"
-    page = report_page(title, built, plain, result.scored, extra, second.scored if second else None)
-    write_lines(path, iter([page]))
+    return report_page(title, built, plain, result.scored, extra, second.scored if second else None)
 
 
 def score_hotwords(result: ScoredSet, path: StrPath) -> report.Report:

@@ -208,7 +208,8 @@ def test_speechio_writes_its_files(run, texts: Path) -> None:
     results = (folder / "RESULTS.txt").read_text().splitlines()
     assert json.loads(results[0])["token_error_rate"] == 10.0 and json.loads(results[0])["num_hyp_without_ref"] == 1
     assert results[1:] == ["%WER 10.00 [ 1 / 10, 1 ins, 0 del, 0 sub ]", "%SER 50.00 [ 1 / 2 ]", ""]
-    assert (folder / "ref.txt").read_text(encoding="utf-8").splitlines()[0] == "b\t今 天 十 二 点"
+    assert (folder / "ref.txt").read_text(encoding="utf-8") == "b\t今天十二点\na\tIT S OK\n"
+    assert (folder / "rec.txt").read_text(encoding="utf-8") == "b\t今天十二点半\na\tITS OK\n"
 
 
 def test_the_report_names_errors_groups_and_changes(run, texts: Path, make_wav) -> None:
@@ -234,6 +235,13 @@ def test_the_report_names_errors_groups_and_changes(run, texts: Path, make_wav) 
     assert report["hotwords"]["words"][2] == ["没说过", 0, 0, 0, None, None, None]
     page = (texts / "r.html").read_text(encoding="utf-8")
     assert '"audio": "a.wav"' in page and "cat b.wav" not in page and "nowhere.wav" not in page
+
+
+def test_the_report_goes_to_stdout_alone(run, texts: Path) -> None:
+    assert json.loads(run("score", "--json", "-", "ref", "hyp").stdout)["totals"]["errors"] == 3
+    assert run("score", "--html", "-", "ref", "hyp").stdout.startswith("<!doctype html>")
+    done = run("score", "--json", "-", "ref", "hyp", "-")
+    assert done.returncode == 2 and "only one of OUT, --json and --html can go to stdout" in done.stderr
 
 
 def test_a_hypothesis_compared_with_itself_does_not_differ(run, texts: Path) -> None:
