@@ -38,7 +38,7 @@ def facts_of(result: ScoredSet, ref: str, data: str | None) -> dict[str, Facts]:
     if data and not os.path.isdir(data):
         raise DataError(f"{data}: is no directory; --data is a Kaldi data directory, with utt2spk, utt2dur or wav.scp")
     wanted = {one.key for one in result.scored}
-    for key, found in _of_directory(folder, wanted).items():
+    for key, found in (_of_directory(folder, wanted) if folder else {}).items():
         facts[key] = _merged(facts.get(key), found)
     return {key: _with_duration(known) for key, known in facts.items() if key in wanted}
 

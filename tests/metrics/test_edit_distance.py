@@ -62,6 +62,19 @@ def test_counts_are_those_of_the_whole_matrix(rule: str) -> None:
         assert count(steps) == count(plain(ref, hyp, COSTS[rule])), (ref, hyp)
 
 
+def test_counts_do_not_depend_on_the_direction(make_pairs: Callable) -> None:
+    for ref, hyp in make_pairs(500, seed=3):
+        one, back = count(align(ref, hyp)), count(align(hyp, ref))
+        mirrored = count(align(ref[::-1], hyp[::-1]))
+        assert one == mirrored
+        assert (one.correct, one.substituted, one.inserted, one.deleted) == (
+            back.correct,
+            back.substituted,
+            back.deleted,
+            back.inserted,
+        )
+
+
 def test_the_rules_differ_where_alignments_tie() -> None:
     assert align(list("ab"), list("bc"), "funasr") == "SS"
     assert align(list("ab"), list("bc"), "fewest") == "DCI"
