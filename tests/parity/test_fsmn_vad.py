@@ -98,3 +98,24 @@ def test_variants_of_the_options_are_funasrs(
 ) -> None:
     segmenter = open_segmenter(oracle / "fsmn_vad", overrides, "cpu", 1, **how)
     assert segments_of(segmenter, oracle / "wavs/vad_example.wav") == expected["variants"][entry][0]["value"]
+
+
+def test_packets_of_any_size_give_the_probabilities_of_the_whole(segmenter: Segmenter) -> None:
+    feats = np.random.default_rng(0).standard_normal((200, 400)).astype(np.float32)
+    whole, _ = segmenter.score(feats)
+    state, parts = None, []
+    for piece in np.split(feats, [1, 2, 9, 41, 74, 150]):
+        part, state = segmenter.score(piece, state)
+        parts.append(part)
+    assert np.abs(np.concatenate(parts) - whole).max() < 1e-5
+
+
+def test_the_network_hears_parameters_that_changed_after_it_was_used(segmenter: Segmenter) -> None:
+    feats = torch.zeros(1, 30, 400)
+    network = segmenter.model.network
+    before, _ = network.silence(feats)
+    kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    network.load_state_dict({name: tensor * 0 for name, tensor in kept.items()})
+    after, _ = network.silence(feats)
+    network.load_state_dict(kept)
+    assert np.abs(after - 1 / 248).max() < 1e-6 < np.abs(before - after).max()
