@@ -4,14 +4,9 @@
 #   bash tests/run.sh [--all] [--install] [PYTEST ARGUMENT ...]
 #
 #   --all       the slow tests too
-<<<<<<< HEAD
-#   --install   install bats, shellcheck, zsh, ffmpeg, Slurm and munge with apt (bats with npm where there is no apt) where they
-#               are missing (as CI=true does); otherwise what needs them is skipped, and the summary says so
-=======
-#   --install   install bats, shellcheck, zsh, ffmpeg and sctk with apt (bats with npm where there is no apt) where they
-#               are missing, and pyannote.metrics (as CI=true does); otherwise what needs them is skipped, and the
-#               summary says so
->>>>>>> dd32d54 (Tests of scoring against sclite, sc_stats, md-eval, pyannote.metrics and jiwer; of normalisation)
+#   --install   install bats, shellcheck, zsh, ffmpeg, sctk, Slurm and munge with apt (bats with npm where there is no apt)
+#               where they are missing, and pyannote.metrics (as CI=true does); otherwise what needs them is skipped, and
+#               the summary says so
 # shellcheck disable=SC2317  # functions are called through part
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
