@@ -32,7 +32,12 @@ class EmbeddingRunner:
             stacked = np.stack([feats[row] for row in (*rows, *[rows[-1]] * missing)])
             batch = torch.from_numpy(stacked.astype(np.float32, copy=False)).to(self.device)
             lens = torch.full((len(batch),), batch.shape[1])
-            return self.network.embed(batch, lens)[: len(rows)]
+            try:
+                return self.network.embed(batch, lens)[: len(rows)]
+            except RuntimeError as error:
+                if "memory" not in str(error).lower():  # torch has no type of its own for it on a CPU
+                    raise
+                raise MemoryError(str(error)) from error
 
         together = list(self._rows_together([len(one) for one in feats]))
         num_threads = torch.get_num_threads()

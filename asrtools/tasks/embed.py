@@ -165,6 +165,17 @@ def _features_of(
 def _embedded(
     model: SpeakerModel, waiting: Sequence[tuple[Utterance, np.ndarray | None]]
 ) -> Iterator[tuple[Utterance, np.ndarray | None]]:
-    vectors = iter(model.embed([feats for _, feats in waiting if feats is not None]))
+    """What is too much for the memory together goes in halves."""
+    try:
+        vectors = iter(model.embed([feats for _, feats in waiting if feats is not None]))
+    except MemoryError:
+        if len(waiting) > 1:
+            middle = len(waiting) // 2
+            yield from _embedded(model, waiting[:middle])
+            yield from _embedded(model, waiting[middle:])
+            return
+        cause = "there is not enough memory for all of it at once; give segments"
+        yield replace(waiting[0][0], status="error", error=cause), None
+        return
     for utterance, feats in waiting:
         yield utterance, None if feats is None else next(vectors)

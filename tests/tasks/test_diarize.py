@@ -225,3 +225,16 @@ def test_recordings_are_cut_by_a_segments_file(talk: str, tmp_path: Path) -> Non
     assert (cut[1].start_ms, cut[1].end_ms, cut[1].recording, cut[1].source) == (1000, 2500, "talk", talk)
     assert "nobody is not among the recordings" in (cut[2].error or "")
     assert cut[4].end_ms is None
+
+
+def test_what_is_too_much_for_the_memory_costs_only_itself(talk: str) -> None:
+    def embed_a_little(feats: Sequence[np.ndarray], fills_batches: bool = False) -> np.ndarray:
+        if sum(map(len, feats)) > 500:
+            raise MemoryError
+        return embed(feats)
+
+    model = replace(MODEL, embed=embed_a_little)
+    records = segments(talk, (0, 4000), (0, 20000), (4000, 8000))
+    done = list(embed_utterances(model, records))
+    assert [one.status for one, _ in done] == ["ok", "error", "ok"]
+    assert "not enough memory" in (done[1][0].error or "")

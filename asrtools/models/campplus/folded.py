@@ -15,6 +15,7 @@ from asrtools.models.campplus.residual_head import CHANNELS, BasicResBlock, Resi
 
 HEAD_CONTEXT = 10  # frames that an output of the head depends on, to either side
 HEAD_CHUNK = 600  # frames of a long input that go through the head at a time
+TDNN_CHUNK = 4096  # and that are laid out for the first convolution over time
 
 
 def fold_after(weight: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor]:
@@ -193,10 +194,9 @@ class FoldedCampplus:
     def __call__(self, feats: Tensor) -> Tensor:
         reach = self.tdnn_taps // 2
         x = pad(self.head(feats), (0, 0, reach, reach))  # [B, T, C]
-        x = x.unfold(1, self.tdnn_taps, self.tdnn_stride).transpose(2, 3)  # [B, T', K, C]
+        x = x.unfold(1, self.tdnn_taps, self.tdnn_stride).transpose(2, 3)  # [B, T', K, C], still without a copy
         num_rows, num_frames = x.shape[:2]
-        x = x.reshape(num_rows * num_frames, -1)
-        x = relu_(torch.addmm(self.tdnn_bias, x, self.tdnn_weight.t()))
+        x = torch.cat([self._tdnn(piece) for piece in x.split(TDNN_CHUNK, dim=1)], dim=1).flatten(0, 1)
         for block, joint in self.blocks:
             x = joint(block(x.unflatten(0, (num_rows, num_frames))).flatten(0, 1))
         x = relu_(x).unflatten(0, (num_rows, num_frames))
@@ -204,6 +204,10 @@ class FoldedCampplus:
         # torch's own std takes ten times as long along this axis
         spread = (x - mean[:, None]).square_().sum(dim=1).div_(max(1, num_frames - 1)).sqrt_()
         return torch.addmm(self.dense_bias, torch.cat([mean, spread], dim=1), self.dense_weight.t())
+
+    def _tdnn(self, taps: Tensor) -> Tensor:  # [B, T, K, C] -> [B, T, O]
+        flat = taps.reshape(taps.shape[0] * taps.shape[1], -1)
+        return relu_(torch.addmm(self.tdnn_bias, flat, self.tdnn_weight.t())).unflatten(0, taps.shape[:2])
 
 
 def _conv2d(conv: nn.Conv2d, norm: nn.Module) -> tuple[Tensor, Tensor]:
