@@ -28,7 +28,7 @@ class Rule(NamedTuple):
 # All three go back from the end and take, of equal steps, a substitution, then an insertion, then a deletion.
 RULES = {"fewest": Rule(0, 0, 0), "sclite": Rule(3, 3, 4), "funasr": Rule(1, 1, 1)}
 
-_MOST_CELLS = 1_000_000  # of one matrix of costs; longer pairs are halved first
+_MOST_CELLS = 1_000_000  # of one matrix of costs; longer pairs are halved first, which may settle ties otherwise
 _ANCHORS = (2, 8)  # so many correct units in a row are taken to be right, until the sum of costs says otherwise
 
 

@@ -1,5 +1,6 @@
 """References and hypotheses to a scored set: paired by key, normalised, cut into units, aligned."""
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -95,6 +96,11 @@ def score_pair(
 ) -> tuple[ScoredSet, ScoredSet | None]:
     """The hypotheses, and those of `other`, against the same references."""
     refs, hyps = read_text_table(ref, is_reference=True), read_text_table(hyp, is_reference=False)
+    if os.path.exists(ref) and os.path.exists(hyp) and os.path.samefile(ref, hyp):
+        for key in (key for key, record in refs.records.items() if record.target is None):
+            raise DataError(
+                f"{ref}: {key} has no target, and its text is the hypothesis; name a file with the references"
+            )
     if other is None:
         return score_texts(refs, hyps, way, mode), None
     others = read_text_table(other, is_reference=False)

@@ -119,6 +119,13 @@ def test_records_are_scored_by_target_and_text(run, texts: Path) -> None:
     assert "score: bad.jsonl:2: text is 5; should be text" in done.stderr and "bad.jsonl:3: is not JSON" in done.stderr
 
 
+def test_records_without_targets_are_not_compared_with_themselves(run, texts: Path) -> None:
+    (texts / "decoded.jsonl").write_text('{"key": "u1", "source": "a.wav", "text": "a"}\n')
+    done = run("score", "decoded.jsonl", "decoded.jsonl")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "u1 has no target, and its text is the hypothesis" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
