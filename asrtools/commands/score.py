@@ -109,7 +109,11 @@ def list_norm(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     metavar="SECONDS",
     help="Of --der: not scored on either side of each boundary.",
 )
-@click.option("--uem", metavar="FILE", help="Of --der: the parts to score.  [default: the extent of REF and HYP]")
+@click.option(
+    "--uem",
+    metavar="FILE",
+    help="Of --der: the parts to score.  [default: the extent of REF and HYP, where md-eval takes that of REF alone]",
+)
 @click.option("--skip-overlap", is_flag=True, help="Of --der: leave out where several speak.")
 @click.option(
     "--cpwer",
