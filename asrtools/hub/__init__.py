@@ -47,7 +47,7 @@ def model_directory(
     if there is not None and not update and receipt.is_complete(there, model_id, revision):
         return there
     if offline or is_offline(*client.OFFLINE_NAMES):
-        return _as_it_is(there, model_id, client)
+        return _as_it_is(name, there, model_id, client)
     with only_one(f"{client.NAME}:{model_id}"):
         there = folder or client.cached(model_id, revision)
         if there is not None and not update and receipt.is_complete(there, model_id, revision):
@@ -129,11 +129,11 @@ def _more_on(name: str, there: Path | None) -> str:
     return f"; there is no directory {name} either" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
-def _as_it_is(there: Path | None, model_id: str, client: ModuleType) -> Path:
+def _as_it_is(name: str, there: Path | None, model_id: str, client: ModuleType) -> Path:
     """Offline: what another program left in the cache serves too, as far as it looks like a model."""
     if there is not None and _looks_like_a_model(there):
         return there
     raise HubError(
         f"{model_id}: it is not (whole) in {client.NAME}'s cache and the network is not to be used; "
-        "fetch it once without --offline"
+        f"fetch it once without --offline{_more_on(name, None)}"
     )

@@ -70,6 +70,11 @@ def test_offline_with_an_empty_cache_is_one_sentence(hub: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_offline_a_mistyped_directory_is_said_to_be_none() -> None:
+    with pytest.raises(HubError, match="there is no directory exp/modle either"):
+        model_directory("exp/modle", offline=True)
+
+
 def test_the_environment_can_forbid_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASRTOOLS_OFFLINE", "1")
     with pytest.raises(HubError, match="the network is not to be used"):
