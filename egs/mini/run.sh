@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to the features of a small Mandarin and English corpus, which the recipe synthesises itself.
+# From nothing to a small recogniser of Mandarin and English and its error rate, on a corpus the recipe synthesises itself.
 #
 #   bash egs/mini/run.sh [--stage N] [--stop-stage N] [--nj N] [--cmd CMD] [--gpuid_list LIST] [--size full|tiny]
 #
@@ -8,6 +8,8 @@
 #   2      data/list/{train,dev,test}.jsonl, after checks   data/{train,dev,test}
 #   3      exp/cmvn/{am.mvn,cmvn.json}, exp/tokens.json     data/train
 #   4      exp/fbank/{train,dev,test}/feats.scp            data/{train,dev,test}
+#   5      exp/model, a model directory                     exp/fbank/train, exp/cmvn, exp/tokens.json
+#   6      exp/{dev,test}/1best_recog/text.cer              exp/model, data/{dev,test}
 #
 # Every stage can run again; what is newer than its input is left alone.
 
@@ -22,6 +24,7 @@ cmd=run.sh      # how jobs are started: utils/run.sh, or a command that takes th
 gpuid_list=     # GPUs to use, e.g. 0,1; no stage of this version uses one
 size=full       # full: 1,200 training utterances (53 minutes); tiny: 24, to try the recipe out
 seed=1          # another seed, another corpus
+steps=          # of training; 2000 for full, 20 for tiny
 data=data       # where the corpus goes; a relative path counts from this directory
 exp=exp         # where the results go; the same
 
@@ -119,6 +122,27 @@ if runs 4 "features in $exp/fbank"; then
     done
 fi
 
-if [ "$stop_stage" -ge 4 ]; then
-    log "done; recognisers are not part of this version yet; features lie in $exp/fbank"
+if runs 5 "a recogniser in $exp/model"; then
+    need "$exp/fbank/train/feats.scp" 4
+    need "$exp/cmvn/am.mvn" 3
+    if ! fresh "$exp/model/model.pt" "$exp/fbank/train/feats.scp" "$exp/cmvn/am.mvn" "$exp/tokens.json" conf/ctc.yaml; then
+        default=2000
+        [ "$size" = full ] || default=20
+        $cmd JOB=1:1 "$exp/log/train.JOB.log" \
+            python local/train_recognizer.py --config conf/ctc.yaml --steps "${steps:-$default}" --seed "$seed" "$exp" "$data" "$exp/model"
+    fi
+fi
+
+if runs 6 "texts and error rates in $exp/dev and $exp/test"; then
+    need "$exp/model/model.pt" 5
+    for name in dev test; do
+        dir=$exp/$name
+        if fresh "$dir/1best_recog/text.cer" "$exp/model/model.pt" "$data/corpus.json"; then continue; fi
+        $cmd JOB=1:1 "$exp/log/decode_$name.JOB.log" \
+            decode --model "$exp/model" --device cpu --ncpu "$nj" --output-dir "$dir" "$data/$name"
+        score "$data/$name/text" "$dir/1best_recog/text" "$dir/1best_recog/text.cer"
+    done
+    for name in dev test; do
+        log "$name: $(grep '^%WER' "$exp/$name/1best_recog/text.cer")"
+    done
 fi
