@@ -115,8 +115,9 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
     if options["output_dir"]:
         from asrtools.tasks.result_lines import record_results
 
-        results = _open_results(recognition, data, options)
-        done = record_results(utterances, transcribe, results, recognition.model.name)
+        more = [name for name, role in (("vad", "vad"), ("text_with_punc", "punc")) if role in beside]
+        results = _open_results(recognition, data, more, options)
+        done = record_results(utterances, transcribe, results, recognition.model.name, more)
     else:
         done = (transcript.utterance for transcript in transcribe(utterances))
     tally, output = Tally("decode"), Output(style)
@@ -223,12 +224,12 @@ def _search(
 _APART = ("output_dir", "resume", "jsonl", "style", "device", "ncpu", "batch_size", "batch_seconds", "offline", "hub")
 
 
-def _open_results(recognition: "Recognition", data: tuple[str, ...], options: dict[str, Any]) -> Any:
+def _open_results(recognition: "Recognition", data: tuple[str, ...], more: list[str], options: dict[str, Any]) -> Any:
     from asrtools.io.result_dir import ResultDir
 
     head = {"data": list(data), "parameters": recognition.model.fingerprint()}
     head |= {name: value for name, value in options.items() if name not in _APART}
-    results = ResultDir(options["output_dir"], head, options["nbest"], options["resume"])
+    results = ResultDir(options["output_dir"], head, options["nbest"], options["resume"], more)
     if results.num_left_behind:
         complain(
             "decode",

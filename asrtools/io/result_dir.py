@@ -5,7 +5,7 @@ While the work goes on there is only `journal.jsonl`. The files appear when ever
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,24 @@ JOURNAL = "journal.jsonl"
 ERRORS = "errors.jsonl"
 RUN = "run.json"
 LINES = ("text", "token", "score", "time_stamp", "timestamp")  # `timestamp`: the name FunASR 1.x has for it
+MORE = ("vad", "text_with_punc")  # of runs that cut and mark
 RTF = "rtf"
 
 
 class ResultDir:
     """Takes an entry for each input, in order; `finish` makes the files."""
 
-    def __init__(self, folder: str | Path, head: Mapping[str, Any], num_best: int = 1, resume: bool = False):
+    def __init__(
+        self,
+        folder: str | Path,
+        head: Mapping[str, Any],
+        num_best: int = 1,
+        resume: bool = False,
+        more: Collection[str] = (),
+    ):
+        """`more`: names of further files of lines that the best hypothesis has."""
         self.folder = Path(folder)
+        self.more = tuple(more)
         self.num_best = num_best
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +94,10 @@ class ResultDir:
 
     def _write_entries(self, new) -> dict[str, Any]:
         best = [
-            {name: new(self.folder / f"{n}best_recog" / name).stream for name in LINES}
+            {
+                name: new(self.folder / f"{n}best_recog" / name).stream
+                for name in (*LINES, *(self.more if n == 1 else ()))
+            }
             for n in range(1, self.num_best + 1)
         ]
         rtf = new(self.folder / "1best_recog" / RTF).stream
@@ -123,7 +136,7 @@ class ResultDir:
         for path in [
             self.folder / RUN,
             self.folder / ERRORS,
-            *(folder / name for folder in self.folder.glob("*best_recog") for name in (*LINES, RTF)),
+            *(folder / name for folder in self.folder.glob("*best_recog") for name in (*LINES, RTF, *MORE)),
         ]:
             try:
                 path.unlink(missing_ok=True)
