@@ -1,12 +1,11 @@
 """Characters a second of punctuation beside FunASR's, the same models and lines, in alternating rounds.
 
-    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--size small|large] [--lines 2000] [--peer-lines 400]
+    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--size small|large] [--lines 2000] [--peer-lines 30]
 
 Two models with random weights: `small` has the published architecture of ct-punc-c (4 blocks of 256), `large` that of
 ct-punc (12 blocks of 516). Marks of a random network are set to come about as often as in real text (a comma every ten
-words, a full stop every twenty), for they decide how often words are looked at again. FunASR does the first
---peer-lines lines only, one `generate` a line as its pipeline does; the strings of these are compared. Loading is not
-counted.
+words, a full stop every twenty), for they decide how often words are looked at again. FunASR does a few of the lines in
+each round, one `generate` a line as its pipeline does; the strings of these are compared. Loading is not counted.
 """
 
 import argparse
@@ -37,16 +36,19 @@ NUM_CHARACTERS = 3000
 LATIN = ["the", "of", "and", "to", "in", "is", "that", "it", "was", "for", "you", "with", "model", "speech", "hello"]
 
 PEER = """
-import json, sys, time
-import torch
+import json, os, sys, time
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 from funasr import AutoModel
-folder, lines, threads = sys.argv[1], json.load(open(sys.argv[2])), int(sys.argv[3])
-model = AutoModel(model=folder, device="cpu", ncpu=threads, disable_update=True, disable_pbar=True, log_level="ERROR")
-model.generate(input=lines[0])
-began = time.perf_counter(), time.process_time()
-texts = [model.generate(input=line)[0]["text"] for line in lines]
-seconds = [time.perf_counter() - began[0], time.process_time() - began[1]]
-json.dump({"seconds": seconds, "texts": texts}, open(sys.argv[4], "w"))
+model = AutoModel(
+    model=sys.argv[1], device="cpu", ncpu=int(sys.argv[2]), disable_update=True, disable_pbar=True, log_level="ERROR"
+)
+for asked in sys.stdin:
+    began = time.perf_counter(), time.process_time()
+    texts = [model.generate(input=line)[0]["text"] for line in json.loads(asked)]
+    seconds = [time.perf_counter() - began[0], time.process_time() - began[1]]
+    answers.write(json.dumps([seconds, texts]) + "\\n")
+    answers.flush()
 """
 
 
@@ -128,19 +130,29 @@ def ours(punctuate: Punctuate, lines: list[str]) -> tuple[list[float], list[str]
     return [time.perf_counter() - began[0], time.process_time() - began[1]], texts
 
 
-def theirs(peer: str, folder: Path, lines: list[str], threads: int) -> tuple[list[float], list[str]]:
-    with tempfile.TemporaryDirectory() as scratch:
-        given, got = Path(scratch) / "lines.json", Path(scratch) / "texts.json"
-        given.write_text(json.dumps(lines))
-        subprocess.run(
-            [peer, "-c", PEER, str(folder), str(given), str(threads), str(got)],
-            check=True,
+class Peer:
+    """FunASR in a process of its own, which waits between the rounds."""
+
+    def __init__(self, python: str, folder: Path, threads: int, scratch: Path):
+        self._process = subprocess.Popen(
+            [python, "-c", PEER, str(folder), str(threads)],
             cwd=scratch,
-            stdout=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            text=True,
         )
-        found = json.loads(got.read_text())
-    return found["seconds"], found["texts"]
+        self.texts(["一"])
+
+    def texts(self, lines: list[str]) -> tuple[list[float], list[str]]:
+        self._process.stdin.write(json.dumps(lines) + "\n")
+        self._process.stdin.flush()
+        seconds, texts = json.loads(self._process.stdout.readline())
+        return seconds, texts
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
 
 
 def gemm_gflops() -> float:
@@ -157,30 +169,33 @@ def compare(size: str, args: argparse.Namespace, scratch: Path) -> bool:
     if not folder.exists():
         make_model(folder, size)
     lines = make_lines(args.lines)
-    some = lines[: args.peer_lines]
-    num, num_some = sum(map(len, lines)), sum(map(len, some))
+    num = sum(map(len, lines))
     punctuate = Punctuate(load_model(folder))
     ours(punctuate, lines[:64])
-    ratios: list[list[float]] = []
+    peer = Peer(args.peer, folder, args.threads, scratch)
+    ratios = []
     equal = True
-    for _ in range(args.rounds):
+    for number in range(args.rounds):
+        some = lines[number * args.peer_lines :][: args.peer_lines]
+        peer_seconds, peer_texts = peer.texts(some)
         seconds, texts = ours(punctuate, lines)
+        equal = equal and peer_texts == texts[number * args.peer_lines :][: args.peer_lines]
         rates = [num / one for one in seconds]
-        print(f"{size}: ours {rates[0]:.0f} characters/s, {rates[1]:.0f} a second of processor", end="", flush=True)
-        if args.peer_lines:
-            seconds, peer_texts = theirs(args.peer, folder, some, args.threads)
-            peer_rates = [num_some / one for one in seconds]
-            ratios.append([one / other for one, other in zip(rates, peer_rates, strict=True)])
-            equal = equal and peer_texts == texts[: len(some)]
-            print(f"; FunASR {peer_rates[0]:.0f}, {peer_rates[1]:.0f}", end="")
-            print(f"; ratio {ratios[-1][0]:.1f}, {ratios[-1][1]:.1f}", end="")
-        print(f"; product of matrices {gemm_gflops():.0f} GFLOP/s", flush=True)
-    print(f"{size}: {len(lines)} lines of {num} characters, FunASR the first {len(some)}", end="")
-    if ratios:
-        clock, processor = (statistics.median(column) for column in zip(*ratios, strict=True))
-        print(f"; median ratio {clock:.1f} by the clock, {processor:.1f} by processor time", end="")
-        print(f"; strings are {'the same' if equal else 'DIFFERENT'}", end="")
-    print()
+        peer_rates = [sum(map(len, some)) / one for one in peer_seconds]
+        ratios.append([one / other for one, other in zip(rates, peer_rates, strict=True)])
+        print(
+            f"{size}: ours {rates[0]:.0f} characters/s, {rates[1]:.0f} a second of processor; "
+            f"FunASR {peer_rates[0]:.0f}, {peer_rates[1]:.0f}; ratio {ratios[-1][0]:.1f}, {ratios[-1][1]:.1f}; "
+            f"product of matrices {gemm_gflops():.0f} GFLOP/s",
+            flush=True,
+        )
+    peer.close()
+    clock, processor = (statistics.median(column) for column in zip(*ratios, strict=True))
+    print(
+        f"{size}: {len(lines)} lines of {num} characters, FunASR {args.peer_lines} of them a round; "
+        f"median ratio {clock:.1f} by the clock, {processor:.1f} by processor time; "
+        f"strings are {'the same' if equal else 'DIFFERENT'}"
+    )
     return equal
 
 
@@ -189,8 +204,8 @@ def main() -> int:
     parser.add_argument("--peer", default=str(ROOT / ".peer/venv/bin/python"))
     parser.add_argument("--size", choices=[*SIZES, "both"], default="both")
     parser.add_argument("--lines", type=int, default=2000)
-    parser.add_argument("--peer-lines", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer-lines", type=int, default=30, help="that FunASR does in a round")
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--models", type=Path, help="Keep the models there, and take those that are there already.")
     args = parser.parse_args()
