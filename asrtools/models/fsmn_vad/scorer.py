@@ -7,6 +7,7 @@ from asrtools.errors import ModelError
 from asrtools.models.protocols import Segmenter
 
 BLOCK_FRAMES = 1000  # what a step works on stays in the cache
+KEPT_BYTES = 31 << 20  # just below glibc's limit for what it learns
 
 
 class SilenceScorer:
@@ -16,6 +17,9 @@ class SilenceScorer:
         if not hasattr(network, "silence"):
             raise ModelError(f"{type(network).__name__} does not find speech; choose a model that does, e.g. fsmn-vad")
         self.network = network
+        # glibc gives freed blocks back to the system, whose fresh pages cost a tenth of the time here, until it has
+        # seen one of this size come and go; then it keeps them
+        np.empty(KEPT_BYTES, dtype=np.uint8)
         self.device = torch.device(device)
 
     def __call__(self, feats: np.ndarray, state: object | None = None) -> tuple[np.ndarray, object]:
