@@ -1,5 +1,6 @@
 """Scaled dot-product attention over heads, the part that all attention blocks share."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,6 +13,15 @@ def split_heads(x: Tensor, num_heads: int) -> Tensor:
 def join_heads(x: Tensor) -> Tensor:
     """[B, H, T, D] to [B, T, H * D]."""
     return x.transpose(1, 2).flatten(2)
+
+
+def attend_in_bf16(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """The same with products in bf16 and the softmax in float32; on a CPU faster than torch's own in either."""
+    query, key, value = (heads.to(torch.bfloat16).contiguous() for heads in (query, key, value))
+    scores = (query @ key.transpose(2, 3)).float().mul_(query.shape[-1] ** -0.5)
+    if mask is not None:
+        scores = scores.masked_fill_(~mask, float("-inf"))
+    return (scores.softmax(-1).to(torch.bfloat16) @ value).float()
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float = 0.0) -> Tensor:

@@ -113,6 +113,9 @@ def lower(network: nn.Module, kind: str, device: str = "cpu") -> nn.Module:
         raise ConfigError(f"dtype {kind!r} is not known; should be fp32, bf16, fp16 or int8")
     if kind == "int8" and device.partition(":")[0] != "cpu":
         raise ConfigError(f"dtype int8 runs on a CPU only, and the device is {device}; take bf16 or fp16")
+    for module in network.modules():
+        if hasattr(module, "attends_in_bf16"):
+            module.attends_in_bf16 = device == "cpu" and kind != "fp16"
     if kind == "int8":
         replace_linear_layers(network, Int8Linear, PRECISE)
     else:

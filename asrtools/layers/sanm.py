@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from asrtools.layers.attention import attend, join_heads, split_heads
+from asrtools.layers.attention import attend, attend_in_bf16, join_heads, split_heads
 from asrtools.layers.feed_forward import PositionwiseFeedForward
 from asrtools.layers.fsmn import memory_pads, remember
 from asrtools.layers.norm import LayerNorm
@@ -29,6 +29,8 @@ class LookBack:
 class SanmAttention(nn.Module):
     """[B, T, in_size] to [B, T, size]; parameters linear_q_k_v, linear_out, fsmn_block."""
 
+    attends_in_bf16 = False  # of a network lowered to 16 or 8 bits on a CPU
+
     def __init__(self, num_heads: int, in_size: int, size: int, dropout_rate: float, kernel_size: int, shift: int = 0):
         super().__init__()
         self.num_heads = num_heads
@@ -47,7 +49,10 @@ class SanmAttention(nn.Module):
         seen = None if mask is None else mask[:, None, None]
         if attention_mask is not None:
             seen = attention_mask if seen is None else seen & attention_mask
-        context = attend(*heads, seen, self.dropout.p if self.training else 0.0)
+        if self.attends_in_bf16:
+            context = attend_in_bf16(*heads, seen)
+        else:
+            context = attend(*heads, seen, self.dropout.p if self.training else 0.0)
         return (
             self.linear_out(join_heads(context)).add_(memory)
             if not self.training
