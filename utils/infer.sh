@@ -271,13 +271,11 @@ if [ "$stop_stage" -ge 2 ]; then
   [ -f "$best/text" ] || die "$best/text is missing; stage 1 makes it: infer.sh --stage 1"
 fi
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ] && [ -f "$data_dir/text" ]; then
-  score "$data_dir/text" "$best/text" "$best/text.cer" >&2
-  grep -E '^%WER|^%SER' "$best/text.cer"
+  score "$data_dir/text" "$best/text" "$best/text.cer"
 fi
 if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
   [ -f "$data_dir/text" ] || die "$data_dir/text is missing; stage 3 scores against it"
-  score --speechio "$best" "$data_dir/text" "$best/text" >&2
-  cat "$best/RESULTS.txt"
+  score --speechio "$best" "$data_dir/text" "$best/text"
 fi
 
 if [ -s "$output_dir/errors.jsonl" ]; then

@@ -15,6 +15,7 @@ from asrtools.commands.options import (
     hub_options,
     jsonl_option,
     model_option,
+    shard_option,
 )
 from asrtools.record import Utterance
 
@@ -36,6 +37,7 @@ align --jsonl list.jsonl > words.jsonl"""
 @jsonl_option
 @model_option
 @data_options
+@shard_option
 @device_options
 @batch_options
 @hub_options
@@ -66,6 +68,7 @@ def align(data: tuple[str, ...], **options: Any) -> int:
 def _inputs(data: tuple[str, ...], options: dict[str, Any], tally: Tally) -> Iterator[Utterance]:
     import itertools
 
+    from asrtools.io.shard import take_shard
     from asrtools.io.source import read_inputs
     from asrtools.tasks.align import with_own_text, with_texts
 
@@ -73,11 +76,16 @@ def _inputs(data: tuple[str, ...], options: dict[str, Any], tally: Tally) -> Ite
     recordings = read_inputs(data[:-1] if len(data) > 1 else data, *how, tables=("text",))
     if len(data) > 1:
         texts = read_inputs(data[-1:], "auto", plain="text")
-        utterances = with_texts(recordings, texts, data[-1], tally.fail)
+        is_first = not options["shard"] or options["shard"][0] == 1  # the others would name the same texts again
+        utterances = with_texts(recordings, texts, data[-1], tally.fail if is_first else _leave)
     else:
         utterances = with_own_text(recordings)
     first = next(utterances)  # what is wrong with DATA itself shows now
-    return itertools.chain([first], utterances)
+    return take_shard(itertools.chain([first], utterances), options["shard"])
+
+
+def _leave(_: str, __: str) -> None:
+    """For a failure that another shard names."""
 
 
 def _open(options: dict[str, Any]) -> "WordAligner":

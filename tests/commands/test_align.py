@@ -75,3 +75,12 @@ def test_lines_without_a_partner_are_named(run: Run, lists: tuple[str, str], tmp
 def test_a_model_that_does_not_align_is_refused(run: Run, lists: tuple[str, str], oracle: Path) -> None:
     done = run(*lists, model=oracle / "paraformer")
     assert done.returncode == 1 and "fa-zh" in done.stderr and not done.stdout
+
+
+def test_shares_of_the_recordings_give_together_what_all_give(run: Run, lists: tuple[str, str], tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("a 的一是\nd 我\nb hello world\nc 我\n")
+    whole = run(*lists).stdout
+    parts = [run("--shard", f"{n}/2", *lists) for n in (1, 2)]
+    assert sorted("".join(part.stdout for part in parts).splitlines()) == sorted(whole.splitlines())
+    assert {line.split()[0] for line in parts[1].stdout.splitlines()} == {"b"}
+    assert ["d is not among" in part.stderr for part in parts] == [True, False]  # once, not once a share
