@@ -261,13 +261,15 @@ def load_model(
     allow_partial: bool = False,
     device: str = "cpu",
     dtype: str = "fp32",
+    is_packed: bool = True,
 ) -> LoadedModel:
     """A model directory's network with its parameters, in evaluation mode, its frontend and its tokenizer.
 
     `checkpoint`: a file to take the parameters from in place of the directory's own. `dtype`: fp32, bf16, fp16, int8.
+    `is_packed`: keep the weights a second time as a CPU multiplies them fastest; results differ in the last bits.
     """
     from asrtools.checkpoint import build_empty, load_parameters
-    from asrtools.layers.precision import lower
+    from asrtools.layers.precision import lower, pack_linear_layers
 
     config = configuration.load(directory, overrides)
     frontend, tokenizer = build_input(config), build_tokenizer(config)
@@ -281,6 +283,8 @@ def load_model(
     lower(network, dtype, device)
     if device != "cpu":
         network.to(device)
+    elif is_packed:
+        pack_linear_layers(network)
     return LoadedModel(Path(directory), config, network, frontend, tokenizer, parameters)
 
 

@@ -1,13 +1,11 @@
 """A recogniser on its device: numpy features in, hypotheses out; where a batch becomes a tensor."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from asrtools.errors import ConfigError, DataError, ModelError
-from asrtools.layers.precision import pack_linear_layers
 from asrtools.models.protocols import ChunkOptions, Decoded, DecodeOptions, Recognizer, StreamingRecognizer
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of errors that have no type of their own
@@ -19,7 +17,7 @@ class Runner:
     def __init__(self, network: Recognizer, device: str = "cpu"):
         if not hasattr(network, "recognize"):
             raise ModelError(f"{type(network).__name__} does not recognise speech; choose a model that does")
-        self.network = packed(network, device)
+        self.network = network
         self.device = torch.device(device)
 
     def __call__(self, feats: Sequence[np.ndarray], options: DecodeOptions) -> list[tuple[Decoded, ...]]:
@@ -58,7 +56,7 @@ class StreamRunner:
     """Runs a network that recognises streams."""
 
     def __init__(self, network: StreamingRecognizer, device: str = "cpu"):
-        self.network = packed(network, device)
+        self.network = network
         self.device = torch.device(device)
 
     def start(self, options: ChunkOptions) -> object:
@@ -69,11 +67,6 @@ class StreamRunner:
         chunk = None if feats is None else torch.from_numpy(np.ascontiguousarray(feats)).to(self.device)
         with torch.inference_mode():
             return self.network.advance(chunk, state, is_final)
-
-
-def packed(network: Any, device: str) -> Any:
-    """The network as it runs fastest on its device; one that is no module (a user's own) as it is."""
-    return pack_linear_layers(network) if device == "cpu" and isinstance(network, torch.nn.Module) else network
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

@@ -50,7 +50,7 @@ class Stored:
 @pytest.fixture(scope="module", params=NAMES)
 def stored(request: pytest.FixtureRequest, oracle: Path) -> Stored:
     folder = oracle / request.param
-    model = load_model(folder)
+    model = load_model(folder, is_packed=False)
     train = np.load(folder / "train.npz")
     samples, _ = soundfile.read(oracle / "wavs" / "tiny40ms.wav", dtype="float32")
     feats = {"tiny40ms": torch.from_numpy(model.frontend(samples))}
