@@ -27,4 +27,4 @@ def test_the_version_is_the_same_everywhere(root: Path) -> None:
     from asrtools import __version__
 
     assert f"\nversion = {__version__}\n" in (root / "setup.cfg").read_text()
-    assert f"Version {__version__} is" in (root / "README.md").read_text()
+    assert f"Version {__version__} has" in (root / "README.md").read_text()
