@@ -23,7 +23,7 @@ def info(model: str, as_json: bool, hub: str, revision: str | None, offline: boo
     from asrtools.tasks.checkup import hub_id
 
     directory = model_directory(model, hub, revision, offline)
-    loaded = build.load_model(directory)
+    loaded = build.load_model(directory, is_packed=False)  # what is packed has no storage that could be counted
     costs = trial_run.account(loaded)
     name = hub_id(directory)
     facts = _facts(loaded, costs, zoo.find(name) if name else zoo.find(model))
