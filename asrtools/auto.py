@@ -69,6 +69,24 @@ class AutoModel:
 
     __call__ = generate
 
+    def export(
+        self,
+        type: str = "onnx",
+        quantize: bool | str = False,
+        opset_version: int = 14,
+        output_dir: str | Path | None = None,
+    ) -> str:
+        """Write the model for other runtimes, compared with itself; the directory. `quantize`: True (int8) or fp16."""
+        from asrtools.export.package import export_model
+
+        half = type == "onnx_fp16"
+        precision = "fp16" if half else "int8" if quantize is True else str(quantize) if quantize else "fp32"
+        kind = "onnx" if half else type
+        # a network in use may have its layers in another order or precision than a file should have
+        directory = Path(self.model_path)
+        model = build.load_model(directory, checkpoint=self._face.model.parameters)
+        return str(export_model(model, output_dir, kind, precision, opset_version).directory)
+
 
 def from_pretrained(cls: type, model: str | Path, **keywords: Any) -> tuple[Any, dict[str, Any]]:
     """The network of a published model, and the keywords that `network.inference(data_in=..., **keywords)` takes."""

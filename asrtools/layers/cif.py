@@ -108,7 +108,8 @@ class CifWeights(nn.Module):
         weights = self.weights(hidden) * mask
         hidden, weights = self.tail(hidden, weights, lens)
         num_tokens = weights.double().sum(1).floor().long()
-        longest = int(num_tokens.max()) if not torch.jit.is_tracing() else num_tokens.max()
+        # of an exported network the decoder always has a token to look at: runtimes know no convolution over none
+        longest = num_tokens.max().clamp(min=1) if torch.jit.is_tracing() else int(num_tokens.max())
         return integrate(hidden, weights, longest), num_tokens, weights
 
     def forward_chunk(self, hidden: Tensor, state: CifState, begin: int, end: int | None) -> Tensor:

@@ -58,7 +58,7 @@ class CifPredictorV3(CifWeights):
         return weights * frame_mask(lens, weights.shape[1])
 
     def _both_ways(self, x: Tensor, lens: Tensor) -> Tensor:
-        if torch.jit.is_tracing() or bool((lens == x.shape[1]).all()):
+        if not torch.jit.is_tracing() and bool((lens == x.shape[1]).all()):
             return self.blstm(x)[0]
         # packed, because the way back must begin at the end of each utterance and not in its padding
         packed = nn.utils.rnn.pack_padded_sequence(x, lens.cpu(), batch_first=True, enforce_sorted=False)

@@ -12,7 +12,7 @@ TABLE_STEP = 1024  # rows by which a kept table grows
 def sinusoid(first: int, num: int, depth: int, device: torch.device | str = "cpu") -> Tensor:
     """float32 [num, depth] of the positions `first`, `first` + 1, ...; the first frame of an utterance is 1."""
     if torch.jit.is_tracing():
-        return _rows(torch.arange(first, first + num, device=device), depth)
+        return _rows(torch.arange(num, device=device) + first, int(depth))
     rows = -(-(first + num) // TABLE_STEP) * TABLE_STEP
     return _table(rows, depth, str(device))[first : first + num]
 

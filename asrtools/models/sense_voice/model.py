@@ -79,7 +79,7 @@ class SenseVoiceSmall(nn.Module):
         """Rows of the embedding for language and itn, int64 [B] each; the output has NUM_QUERIES frames more."""
         if self.normalize is not None:
             feats, feats_lens = self.normalize(feats, feats_lens)
-        tags = torch.tensor(TAG_QUERIES, device=feats.device).expand(len(feats), -1)
+        tags = torch.tensor(TAG_QUERIES, device=feats.device).expand(feats.shape[0], -1)
         queries = self.embed(torch.cat([languages[:, None], tags, itn[:, None]], dim=1))
         encoded, lens = self.encoder(torch.cat([queries.to(feats.dtype), feats], dim=1), feats_lens + NUM_QUERIES)
         return encoded, lens

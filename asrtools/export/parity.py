@@ -1,0 +1,162 @@
+"""An exported file beside the network it was made from: the same features through both."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asrtools.build import LoadedModel
+from asrtools.errors import ModelError
+from asrtools.export.graph import Graph
+
+# largest difference of an output, beside what is largest in it, and least agreement of the choices made from it
+TOLERANCE = {"fp32": (1e-4, 1.0), "fp16": (5e-2, 0.98), "int8": (float("inf"), 0.9)}
+LENGTH_STEP = 0.75  # the second row of a batch is so much shorter than the first
+ROWS = 2
+NUM_WORDS = 60  # of a generated text
+
+Run = Callable[[Mapping[str, Tensor]], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What the comparison found."""
+
+    largest_difference: float  # beside the largest value of that output
+    agreement: float  # of the likeliest class, over all frames, tokens or words
+    num_compared: int
+    seconds_torch: float
+    seconds_exported: float
+    seconds_of_audio: float  # 0 of texts
+
+    def figures(self) -> dict[str, float | int | None]:
+        audio = self.seconds_of_audio
+        return {
+            "largest_difference": self.largest_difference,
+            "token_agreement": self.agreement,
+            "tokens_compared": self.num_compared,
+            "real_time_factor_torch": self.seconds_torch / audio if audio else None,
+            "real_time_factor_exported": self.seconds_exported / audio if audio else None,
+        }
+
+
+def runs_onnx(path: Path) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda inputs: session.run(None, {name: value.numpy() for name, value in inputs.items()})
+
+
+def runs_torchscript(path: Path) -> Run:
+    module = torch.jit.load(str(path))
+
+    def run(inputs: Mapping[str, Tensor]) -> list[np.ndarray]:
+        with torch.no_grad():
+            outputs = module(*inputs.values())
+        return [one.numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+    return run
+
+
+def compare(graph: Graph, run: Run, model: LoadedModel, feats: Iterable[np.ndarray]) -> Parity:
+    """Each utterance alone and in a batch with a shorter part of itself, so that padding is looked at too."""
+    largest, same, count = 0.0, 0, 0
+    spent_torch = spent_exported = audio = 0.0
+    for one in feats:
+        for rows in (1, ROWS):
+            inputs = inputs_of(graph, one, rows)
+            started = time.perf_counter()
+            with torch.no_grad():
+                outputs = graph.network(*inputs.values())
+            wanted = [out.numpy() for out in (outputs if isinstance(outputs, tuple) else (outputs,))]
+            between = time.perf_counter()
+            found = run(inputs)
+            spent_exported += time.perf_counter() - between
+            spent_torch += between - started
+            if model.frontend is not None:
+                step = model.frontend.frame_shift * model.frontend.lfr_n / 1000
+                audio += step * sum(_lens_of(inputs, one, rows))
+            for want, have in zip(wanted, found, strict=True):
+                largest = max(largest, difference(want, have))
+            agree = agreement(wanted[0], found[0])
+            same, count = same + int(agree.sum()), count + agree.size
+    if not count:
+        raise ModelError(f"{model.directory}: there was nothing to compare the export on; give --verify recordings")
+    return Parity(largest, same / count, count, spent_torch, spent_exported, audio)
+
+
+def check(parity: Parity, precision: str, path: Path) -> None:
+    most, least = TOLERANCE[precision]
+    if not parity.largest_difference <= most:
+        raise ModelError(
+            f"{path}: differs from the model by {parity.largest_difference:.2g} of an output's largest value; "
+            f"{most:g} at most is wanted"
+        )
+    if not parity.agreement >= least:
+        raise ModelError(
+            f"{path}: chooses as the model does in {parity.agreement:.2%} of {parity.num_compared} places; "
+            f"{least:.0%} at least is wanted"
+        )
+
+
+def inputs_of(graph: Graph, feats: np.ndarray, rows: int) -> dict[str, Tensor]:
+    """An utterance [T, D] (of a text [N]) in as many rows, the later ones shorter, zeros after their end."""
+    if "batch_size" not in {axis for axes in graph.axes.values() for axis in axes.values()}:
+        rows = 1
+    lens = [max(1, int(len(feats) * LENGTH_STEP**row)) for row in range(rows)]
+    padded = np.zeros((rows, *feats.shape), dtype=feats.dtype)
+    for row, length in enumerate(lens):
+        padded[row, :length] = feats[:length]
+    inputs: dict[str, Tensor] = {}
+    for name, example in graph.inputs.items():
+        if not inputs:
+            inputs[name] = torch.from_numpy(padded)
+        elif name.endswith("_lengths"):
+            inputs[name] = torch.tensor(lens, dtype=example.dtype)
+        elif "batch_size" in graph.axes.get(name, {}).values():
+            inputs[name] = example[:1].expand(rows, *example.shape[1:]).contiguous()
+        else:
+            inputs[name] = example
+    return inputs
+
+
+def _lens_of(inputs: Mapping[str, Tensor], feats: np.ndarray, rows: int) -> list[int]:
+    lens = inputs.get("speech_lengths")
+    return [len(feats)] if lens is None else lens.tolist()
+
+
+def difference(wanted: np.ndarray, found: np.ndarray) -> float:
+    """The largest, beside the largest value there is; another shape is infinitely far away."""
+    if wanted.shape != found.shape:
+        return float("inf")
+    scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
+    return float(np.abs(wanted.astype(np.float64) - found).max(initial=0.0)) / scale
+
+
+def agreement(wanted: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Whether the likeliest class [B, N] is the same; where another number of tokens came out, the rest is not."""
+    num = max(wanted.shape[1], found.shape[1])
+    same = np.zeros((len(wanted), num), dtype=bool)
+    both = min(wanted.shape[1], found.shape[1])
+    same[:, :both] = wanted[:, :both].argmax(-1) == found[:, :both].argmax(-1)
+    return same
+
+
+def generated(model: LoadedModel) -> list[np.ndarray]:
+    """Something to compare on where no recordings are given: a sweep with noise, or words of the vocabulary."""
+    random = np.random.default_rng(0)
+    if model.frontend is None:
+        num_words = model.network.embed.num_embeddings
+        return [random.integers(0, num_words, NUM_WORDS, dtype=np.int32)]
+    rate = model.frontend.fs
+    time_s = np.arange(3 * rate, dtype=np.float32) / rate
+    tone = np.sin(2 * np.pi * (200 + 300 * time_s) * time_s) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time_s))
+    samples = 0.2 * tone + 0.02 * random.standard_normal(len(time_s))
+    return [model.frontend(samples.astype(np.float32))]
