@@ -79,6 +79,21 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "SpecAugLFR": "asrtools.features.spec_augment",
     },
     "preprocessor_classes": {"SpeechPreprocessSpeedPerturb": "asrtools.features.speed"},
+    "dataset_classes": {"AudioDataset": "asrtools.train.audio_dataset"},
+    "index_ds_classes": {
+        "IndexDSJsonl": "asrtools.train.list_index",
+        "IndexDSJsonlRankFull": "asrtools.train.list_index",
+        "IndexDSJsonlRankSplit": "asrtools.train.list_index",
+    },
+    "batch_sampler_classes": {
+        "BatchSampler": "asrtools.train.sampler",
+        "CustomDistributedBatchSampler": "asrtools.train.sampler",
+        "CustomDistributedDynamicBatchSampler": "asrtools.train.sampler",
+        "DynamicBatchLocalShuffleSampler": "asrtools.train.sampler",
+        "RankFullLocalShuffleBatchSampler": "asrtools.train.sampler",
+        "RankFullLocalShuffleDynamicBatchSampler": "asrtools.train.sampler",
+        "EspnetStyleBatchSampler": "asrtools.train.sampler",
+    },
 }
 
 TABLES = (

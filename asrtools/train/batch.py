@@ -1,0 +1,38 @@
+"""Batch: what a network's forward takes, with the numbers a trainer reports about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    keys: tuple[str, ...]
+    inputs: dict[str, torch.Tensor]  # by the keywords of the network's forward
+    num_frames: int  # of 10 ms, without padding
+    num_padded_frames: int  # as computed
+    num_tokens: int
+    is_repeated: bool = False  # a second time in this epoch, so that every rank has as many steps
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        moved = {name: tensor.to(device, non_blocking=non_blocking) for name, tensor in self.inputs.items()}
+        return replace(self, inputs=moved)
+
+    def pin_memory(self) -> "Batch":
+        return replace(self, inputs={name: tensor.pin_memory() for name, tensor in self.inputs.items()})
+
+
+def padded(rows: Sequence[np.ndarray], value: float) -> torch.Tensor:
+    """Arrays that differ in their first dimension, one below the other, filled up with `value`."""
+    longest = max(len(row) for row in rows)
+    whole = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
+    for place, row in zip(whole, rows, strict=True):
+        place[: len(row)] = row
+    return torch.from_numpy(whole)
+
+
+def lengths(rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """int64 [B]"""
+    return torch.tensor([len(row) for row in rows], dtype=torch.int64)

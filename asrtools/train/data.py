@@ -1,0 +1,260 @@
+"""Training data: lists and a configuration to batches, the same number on every rank, the same whenever asked again.
+
+What an epoch gives is a pure function of seed, epoch and data, so that training goes on exactly where it stopped with
+nothing but the numbers of epoch and step.
+"""
+
+import difflib
+import inspect
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from asrtools.build import keywords_for, parameters_of
+from asrtools.config import Config
+from asrtools.errors import ConfigError, DataError
+from asrtools.register import tables
+from asrtools.tasks.network_input import step_ms
+from asrtools.train.batch import Batch
+
+UNREADABLE = "cannot be used"
+LOADER_KEYS = {"num_workers", "pin_memory", "prefetch_factor", "persistent_workers", "batch_sampler", "index_ds"}
+WITHOUT_MEANING = {"retry", "rank_split", "audio_adaptor_downsample_rate", "audio_encoder_downsample_rate", "dataset"}
+PREFETCH = 4
+
+
+class Request(NamedTuple):
+    """A batch to be loaded."""
+
+    epoch: int
+    step: int
+    indices: tuple[int, ...]
+    is_repeated: bool
+
+
+class Answer(NamedTuple):
+    batch: Batch | None  # None where not one utterance of it can be used
+    failed: tuple[tuple[str, str], ...]  # key and cause
+
+
+@dataclass(frozen=True, eq=False)
+class BatchMaker:
+    """A request to its batch; in worker processes."""
+
+    dataset: Any
+    frame_ms: float  # of a row of features
+
+    def __getitem__(self, request: Request) -> Answer:
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(request.epoch)
+        samples, failed = [], []
+        for index in request.indices:
+            try:
+                samples.append(self.dataset[index])
+            except DataError as error:
+                key, _, cause = str(error).partition(": ")
+                failed.append((key, cause))
+        if not samples:
+            return Answer(None, tuple(failed))
+        return Answer(self._batch(samples, request.is_repeated), tuple(failed))
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def _batch(self, samples: Sequence[Mapping[str, Any]], is_repeated: bool) -> Batch:
+        inputs = self.dataset.collator(samples)
+        speech, speech_lengths = inputs.get("speech"), inputs.get("speech_lengths")
+        per_row = self.frame_ms / 10
+        real = padded = 0
+        if speech is not None and speech_lengths is not None:
+            real = int(int(speech_lengths.sum()) * per_row)
+            padded = int(len(speech) * speech.shape[1] * per_row)
+        tokens = inputs.get("text_lengths")
+        keys = tuple(str(sample.get("key", "")) for sample in samples)
+        return Batch(keys, inputs, real, padded, 0 if tokens is None else int(tokens.sum()), is_repeated)
+
+
+class TrainingData:
+    """Batches of one data set for one rank."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        sampler: Any,
+        frame_ms: float = 10.0,
+        num_workers: int = 0,
+        prefetch: int = PREFETCH,
+        pin_memory: bool = False,
+        warn: Callable[[str], Any] | None = None,
+    ):
+        self.dataset, self.sampler = dataset, sampler
+        self.failed: dict[str, str] = {}
+        self._maker = BatchMaker(dataset, frame_ms)
+        self._requests: list[Request] = []
+        self._workers = num_workers
+        self._prefetch, self._pins = prefetch, pin_memory
+        self._loader: torch.utils.data.DataLoader | None = None
+        self._warn = warn or (lambda text: sys.stderr.write(f"{text}\n"))
+        self._planned: tuple[int, list[Request]] | None = None
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Rows that are left out by reason: those of the list, and what turned out to be unusable so far."""
+        counts = Counter(getattr(self.dataset, "dropped", {}))
+        if self.failed:
+            counts[UNREADABLE] += len(self.failed)
+        return counts
+
+    def num_steps(self, number: int = 0) -> int:
+        """Batches of an epoch."""
+        return len(self._plan(number))
+
+    def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from a step on."""
+        plan = self._plan(number)
+        self._requests[:] = plan[first_step:]
+        answers = iter(self._loading()) if self._workers else map(self._maker.__getitem__, list(self._requests))
+        for request, answer in zip(plan[first_step:], answers, strict=True):
+            yield self._taken(request, answer, plan)
+
+    def _taken(self, request: Request, answer: Answer, plan: Sequence[Request]) -> Batch:
+        """The batch; the next one that has something, where this one has not, so that the ranks stay together."""
+        self._note(answer)
+        if answer.batch is not None:
+            return answer.batch
+        for ahead in range(1, len(plan)):
+            other = plan[(request.step + ahead) % len(plan)]
+            again = self._maker[other._replace(is_repeated=True)]
+            self._note(again)
+            if again.batch is not None:
+                return again.batch
+        raise DataError(f"{len(self.failed)} utterances: not one of the data set can be used; the causes stand above")
+
+    def _note(self, answer: Answer) -> None:
+        for key, cause in answer.failed:
+            if key not in self.failed:
+                self.failed[key] = cause
+                self._warn(f"{key}: is left out ({cause})")
+
+    def _plan(self, number: int) -> list[Request]:
+        if self._planned is None or self._planned[0] != number:
+            self.sampler.set_epoch(number)
+            if hasattr(self.sampler, "plan"):
+                batches = self.sampler.plan()
+            else:  # a sampler from outside
+                batches = [(list(batch), False) for batch in self.sampler]
+            batches = [(batch, is_repeated) for batch, is_repeated in batches if batch]
+            plan = [Request(number, step, tuple(batch), again) for step, (batch, again) in enumerate(batches)]
+            self._planned = (number, plan)
+        return self._planned[1]
+
+    def _loading(self) -> torch.utils.data.DataLoader:
+        if self._loader is None:
+            self._loader = torch.utils.data.DataLoader(
+                self._maker,
+                sampler=self._requests,
+                batch_size=None,
+                num_workers=self._workers,
+                prefetch_factor=self._prefetch,
+                persistent_workers=True,
+                pin_memory=self._pins,
+                collate_fn=_as_it_is,
+                generator=torch.Generator(),  # its own: the global one belongs to the network
+            )
+        return self._loader
+
+
+def _as_it_is(answer: Answer) -> Answer:
+    return answer
+
+
+def open_data(
+    config: Config,
+    lists: str | Path | Sequence[str | Path],
+    *,
+    frontend: Any,
+    tokenizer: Any,
+    network_name: str,
+    rank: int = 0,
+    world_size: int = 1,
+    seed: int = 0,
+    is_training: bool = True,
+    warn: Callable[[str], Any] | None = None,
+) -> TrainingData:
+    """The data set that `dataset`, `dataset_conf` and the kind of network ask for."""
+    conf = config.section("dataset_conf")
+    cls = tables.dataset_classes.find(str(config.values.get("dataset") or "AudioDataset"))
+    sampler_cls = tables.batch_sampler_classes.find(str(conf.get("batch_sampler") or "BatchSampler"))
+    index_cls = tables.index_ds_classes.find(str(conf.get("index_ds") or getattr(cls, "default_index", "IndexDSJsonl")))
+    _check_keys(config, conf, [cls, index_cls, sampler_cls])
+    specaug = _specaug(config) if is_training else None
+    given = {**conf, "frontend": frontend, "tokenizer": tokenizer, "is_training": is_training, "seed": seed}
+    dataset = cls(lists, **_known(cls, {**given, "specaug": specaug}))
+    if not len(dataset):
+        dropped = ", ".join(f"{count} {reason}" for reason, count in getattr(dataset, "dropped", {}).items())
+        raise DataError(f"{lists}: has no row to train on" + (f"; left out: {dropped}" if dropped else ""))
+    placed = {"rank": rank, "num_replicas": world_size, "is_training": is_training, "seed": seed}
+    sampler = sampler_cls(dataset, **_known(sampler_cls, {"batch_size": 1, **conf, **placed}))
+    if len(dataset) < world_size:
+        raise DataError(f"{lists}: has {len(dataset)} rows for {world_size} processes; each needs at least one")
+    num_workers = min(int(conf.get("num_workers", 4)), _num_cpus(), len(dataset))
+    return TrainingData(
+        dataset,
+        sampler,
+        frame_ms=_frame_ms(frontend),
+        num_workers=num_workers,
+        prefetch=int(conf.get("prefetch_factor", PREFETCH)),
+        pin_memory=bool(conf.get("pin_memory", True)) and torch.cuda.is_available(),
+        warn=warn,
+    )
+
+
+def _specaug(config: Config) -> Any:
+    name = config.values.get("specaug")
+    if not name:
+        return None
+    cls = tables.specaug_classes.find(str(name))
+    return cls(**keywords_for(cls, config, "specaug_conf"))
+
+
+def _known(cls: type, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(cls).parameters.values()
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        return dict(keywords)
+    names = {one.name for one in parameters}
+    return {key: value for key, value in keywords.items() if key in names}
+
+
+def _check_keys(config: Config, conf: Mapping[str, Any], classes: Sequence[type]) -> None:
+    """A key that no part knows is an error; a class from outside that takes any keyword may know all."""
+    known = {*LOADER_KEYS, *WITHOUT_MEANING}
+    for cls in classes:
+        names = parameters_of(cls)
+        if names is None and not cls.__module__.startswith("asrtools."):
+            return
+        known |= set(names or _names_of(cls))
+    for key in conf:
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1)
+            cure = f"did you mean {near[0]}?" if near else "it knows " + ", ".join(sorted(known))
+            raise ConfigError(f"{config.origin(f'dataset_conf.{key}')}: nothing knows dataset_conf.{key}; {cure}")
+
+
+def _names_of(cls: type) -> list[str]:
+    return [name for base in cls.__mro__ if base is not object for name in inspect.signature(base).parameters]
+
+
+def _num_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _frame_ms(frontend: Any) -> float:
+    return step_ms(frontend) if hasattr(frontend, "lfr_n") else 10.0
