@@ -77,6 +77,21 @@ PARAFORMER = {
     "tokenizer": "CharTokenizer",
     "tokenizer_conf": {"unk_symbol": "<unk>", "split_with_space": True},
 }
+PARAFORMER_ONLINE = PARAFORMER | {
+    "model": "ParaformerStreaming",
+    "encoder": "SANMEncoderChunkOpt",
+    "encoder_conf": ENCODER
+    | {
+        "input_layer": "pe_online",
+        "chunk_size": [12, 15],
+        "stride": [8, 10],
+        "pad_left": [0, 0],
+        "encoder_att_look_back_factor": [4, 4],
+        "decoder_att_look_back_factor": [1, 1],
+    },
+    "decoder_conf": PARAFORMER["decoder_conf"] | {"sanm_shfit": 5},
+    "frontend": "WavFrontendOnline",
+}
 SENSE_VOICE = {
     "model": "SenseVoiceSmall",
     "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
@@ -94,18 +109,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[3] / "shared")
-    parser.add_argument("--only", choices=["paraformer-large", "sensevoice-small"])
+    parser.add_argument("--only", choices=["paraformer-large", "paraformer-large-online", "sensevoice-small"])
     options = parser.parse_args()
     recordings = crops(options.shared / "data" / "speech")
-    if options.only != "sensevoice-small":
-        make_paraformer(options.out / "paraformer-large", recordings)
-    if options.only != "paraformer-large":
+    for name, content in (("paraformer-large", PARAFORMER), ("paraformer-large-online", PARAFORMER_ONLINE)):
+        if options.only in (None, name):
+            make_paraformer(options.out / name, content, recordings)
+    if options.only in (None, "sensevoice-small"):
         make_sense_voice(options.out / "sensevoice-small", recordings)
 
 
-def make_paraformer(directory: Path, recordings: list[np.ndarray]) -> None:
+def make_paraformer(directory: Path, content: dict, recordings: list[np.ndarray]) -> None:
     tokens = ["<blank>", "<s>", "</s>", *hanzi(8404 - 4), "<unk>"]
-    prepare(directory, PARAFORMER, recordings, {"tokenizer_conf": {"token_list": "tokens.json"}})
+    prepare(directory, content, recordings, {"tokenizer_conf": {"token_list": "tokens.json"}})
     (directory / "tokens.json").write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
     model = fresh(directory)
     network = model.network
