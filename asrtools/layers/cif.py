@@ -4,11 +4,13 @@ Token n is the mean of the frames over the stretch [n, n + 1) of their cumulated
 matrix of those overlaps, it is one sum for any batch, and no token is lost when the last sum comes out an ulp short.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from asrtools.layers.mask import frame_mask
 from asrtools.register import tables
@@ -41,12 +43,16 @@ def fire_marks(weights: Tensor) -> Tensor:
     return fires.float() + sums - whole
 
 
+def _column(values: Sequence[float], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None]
+
+
 @dataclass(eq=False)
 class CifState:
     """The token of a stream that is not complete yet."""
 
-    weight: Tensor | None = None  # float32 [1, 1], what it has gathered
-    hidden: Tensor | None = None  # [1, 1, D], the mean of the frames it has gathered
+    weight: float = 0.0  # what it has gathered
+    hidden: Tensor | None = None  # [D], the mean of the frames it has gathered
 
 
 class Tail(nn.Module):
@@ -112,27 +118,37 @@ class CifWeights(nn.Module):
         longest = num_tokens.max().clamp(min=1) if torch.jit.is_tracing() else int(num_tokens.max())
         return integrate(hidden, weights, longest), num_tokens, weights
 
-    def forward_chunk(self, hidden: Tensor, state: CifState, begin: int, end: int | None) -> Tensor:
-        """The tokens [1, N, D] that fire in one chunk [1, T, D] of a stream.
+    def forward_chunk(
+        self, hidden: Tensor, sizes: Sequence[int], states: Sequence[CifState], spans: Sequence[tuple[int, int | None]]
+    ) -> list[tuple[Tensor, list[int]]]:
+        """Chunks of several streams one after another, [R, D], to the tokens [N, D] that fire in each, and where.
 
-        Only the frames from `begin` to before `end` count (None: to the end of the stream, so that its tail follows).
+        Of a chunk only the frames from the begin to before the end of its span count (None: to the end of the stream,
+        so that its tail follows).
         """
-        weights = self.weights(hidden)
-        steps = torch.arange(weights.shape[1], device=weights.device)
-        counts = steps >= begin if end is None else (steps >= begin) & (steps < end)
-        weights = weights * counts
-        if state.weight is not None:
-            hidden = torch.cat([state.hidden, hidden], 1)
-            weights = torch.cat([state.weight, weights], 1)
-        if end is None:
-            hidden, weights = self.tail(hidden, weights, torch.tensor([weights.shape[1]], device=weights.device))
-        total = weights.double().sum(1, keepdim=True)  # [1, 1]
-        num_tokens = int(total)
-        pieces = integrate(hidden, weights, num_tokens + 1)
-        rest = total - num_tokens
-        state.weight = rest.float()
-        state.hidden = pieces[:, -1:] / rest.clamp(min=1e-9).to(pieces.dtype)[..., None]
-        return pieces[:, :num_tokens]
+        padded = pad_sequence(hidden.split(list(sizes)), batch_first=True)  # [B, T, D]
+        num_frames = padded.shape[1]
+        steps = torch.arange(num_frames, device=hidden.device)
+        begins = torch.tensor([begin for begin, _ in spans], device=hidden.device)[:, None]
+        ends = [size if end is None else end for size, (_, end) in zip(sizes, spans, strict=True)]
+        is_counted = (steps >= begins) & (steps < torch.tensor(ends, device=hidden.device)[:, None])
+        weights = self.weights(padded) * is_counted
+        tails = [self.tail.threshold * (end is None) for _, end in spans]
+        before = [state.weight for state in states]
+        weights = torch.cat([_column(before, weights), weights, _column(tails, weights)], 1)
+        unfinished = [hidden.new_zeros(hidden.shape[1]) if one.hidden is None else one.hidden for one in states]
+        padded = F.pad(torch.cat([torch.stack(unfinished)[:, None], padded], 1), (0, 0, 0, 1))
+        sums = cumulate(weights)
+        counts = sums[:, -1].floor()
+        pieces = integrate(padded, weights, int(counts.max()) + 1)
+        found = []
+        for row, (state, count) in enumerate(zip(states, counts.long().tolist(), strict=True)):
+            state.weight = float(sums[row, -1]) - count
+            state.hidden = pieces[row, count] / max(state.weight, 1e-9)
+            wholes = torch.arange(1, count + 1, device=hidden.device, dtype=sums.dtype)
+            places = torch.searchsorted(sums[row], wholes) - 1  # what was unfinished stands first
+            found.append((pieces[row, :count], places.clamp(0, sizes[row] - 1).tolist()))
+        return found
 
     def to_length(self, hidden: Tensor, lens: Tensor, target_lens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """For training: weights scaled so that they make exactly the target's tokens.

@@ -34,4 +34,8 @@ class SinusoidalPositionEncoder(nn.Module):
     """Adds its position to every frame of [B, T, D]; `first` is that of the first frame."""
 
     def forward(self, x: Tensor, first: int = 1) -> Tensor:
-        return x + sinusoid(first, x.shape[1], x.shape[2], x.device).to(x.dtype)
+        num, depth = x.shape[1:]
+        if first == 1:
+            return x + sinusoid(first, num, depth, x.device).to(x.dtype)
+        # of a stream, which may go on for hours: a table of all its positions would have no end
+        return x + _rows(torch.arange(first, first + num, device=x.device), depth).to(x.dtype)

@@ -1,29 +1,14 @@
 """SAN-M: self-attention with a memory, a depthwise convolution over the values (Gao et al. 2020, arXiv 2006.01713)."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from asrtools.layers.attention import attend, attend_in_bf16, join_heads, split_heads
 from asrtools.layers.feed_forward import PositionwiseFeedForward
-from asrtools.layers.fsmn import memory_pads, remember
+from asrtools.layers.fsmn import memory_pads, remember, remember_each
+from asrtools.layers.look_back import LookBack, look
 from asrtools.layers.norm import LayerNorm
-
-
-@dataclass(frozen=True, eq=False)
-class LookBack:
-    """Keys and values of the frames before a chunk, of one layer."""
-
-    keys: Tensor  # [B, H, S, D]
-    values: Tensor
-
-    def extend(self, keys: Tensor, values: Tensor) -> "LookBack":
-        return LookBack(torch.cat([self.keys, keys], 2), torch.cat([self.values, values], 2))
-
-    def last(self, num_frames: int) -> "LookBack":
-        begin = max(0, self.keys.shape[2] - num_frames)
-        return replace(self, keys=self.keys[:, :, begin:], values=self.values[:, :, begin:])
 
 
 class SanmAttention(nn.Module):
@@ -65,27 +50,12 @@ class SanmAttention(nn.Module):
         memory = self.dropout(remember(value, self.fsmn_block.weight, self.pads) + value)
         return memory if mask is None else memory * mask[..., None]
 
-    def forward_chunk(
-        self, x: Tensor, past: LookBack | None, num_kept: int, num_ahead: int
-    ) -> tuple[Tensor, LookBack | None]:
-        """A chunk [B, T, in_size], of which the last `num_ahead` frames come again with the next one.
-
-        `num_kept` frames before it are seen by the next (0: none, -1: all).
-        """
-        query, key, value = self.linear_q_k_v(x).split(self.size, dim=-1)
-        memory = self._memory(value, None)
-        query, key, value = (split_heads(part, self.num_heads) for part in (query, key, value))
-        seen = LookBack(key, value)
-        if num_kept:
-            settled = key.shape[2] - num_ahead
-            own = LookBack(key[:, :, :settled], value[:, :, :settled])
-            if past is None:
-                past = own
-            else:
-                seen, past = past.extend(key, value), past.extend(own.keys, own.values)
-                past = past if num_kept < 0 else past.last(num_kept)
-        context = attend(query, seen.keys, seen.values, None)
-        return self.linear_out(join_heads(context)) + memory, past
+    def forward_chunk(self, x: Tensor, sizes: Sequence[int], pasts: Sequence[LookBack | None], layer: int) -> Tensor:
+        """Chunks of several streams one after another, [R, in_size] with `sizes` frames each, to [R, size]."""
+        query, keys_values = self.linear_q_k_v(x).split((self.size, 2 * self.size), dim=-1)
+        memory = remember_each(keys_values[:, self.size :], sizes, self.fsmn_block.weight, self.pads)
+        context = look(query, sizes, keys_values, sizes, pasts, layer, self.num_heads)
+        return self.linear_out(context).add_(memory)
 
 
 class SanmEncoderLayer(nn.Module):
@@ -114,12 +84,9 @@ class SanmEncoderLayer(nn.Module):
         attended = self.self_attn(self.norm1(x) if self.normalize_before else x, mask, attention_mask)
         return self._rest(x, attended)
 
-    def forward_chunk(
-        self, x: Tensor, past: LookBack | None, num_kept: int, num_ahead: int
-    ) -> tuple[Tensor, LookBack | None]:
+    def forward_chunk(self, x: Tensor, sizes: Sequence[int], pasts: Sequence[LookBack | None], layer: int) -> Tensor:
         before = self.norm1(x) if self.normalize_before else x
-        attended, past = self.self_attn.forward_chunk(before, past, num_kept, num_ahead)
-        return self._rest(x, attended), past
+        return self._rest(x, self.self_attn.forward_chunk(before, sizes, pasts, layer))
 
     def _rest(self, x: Tensor, attended: Tensor) -> Tensor:
         attended = self.dropout(attended)

@@ -1,5 +1,6 @@
 """ParaformerSANMDecoder: all tokens at once, each with its neighbours (a memory) and with the audio (attention)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -8,10 +9,10 @@ from torch import Tensor, nn
 from asrtools.errors import ConfigError
 from asrtools.layers.attention import attend, join_heads, split_heads
 from asrtools.layers.feed_forward import NormedFeedForward
-from asrtools.layers.fsmn import memory_pads, remember
+from asrtools.layers.fsmn import memory_pads, remember, remember_joined
+from asrtools.layers.look_back import LookBack, look
 from asrtools.layers.mask import padding_mask
 from asrtools.layers.norm import LayerNorm
-from asrtools.layers.sanm import LookBack
 from asrtools.register import tables
 
 
@@ -19,8 +20,8 @@ from asrtools.register import tables
 class DecoderState:
     """What a decoder keeps of one stream between chunks."""
 
-    tokens: list[Tensor | None] = field(default_factory=list)  # of each layer, the last inputs of its memory
-    past: list[LookBack | None] = field(default_factory=list)  # of each layer with attention
+    past: LookBack | None = None  # frames that the tokens of the next chunk look at too
+    tokens: dict[int, Tensor] = field(default_factory=dict)  # [K - 1, D], of each layer the last inputs of its memory
 
 
 class TokenMemory(nn.Module):
@@ -38,16 +39,18 @@ class TokenMemory(nn.Module):
         x = self.dropout(remember(x, self.fsmn_block.weight, self.pads) + x)
         return x if mask is None else x * mask[..., None]
 
-    def forward_chunk(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Tokens that follow on those of `before` (the last K - 1, or zeros at the start)."""
-        if before is None:
-            # as published: the first chunk has zeros on both sides, and those after it count as tokens of the past
-            padded = nn.functional.pad(x, (0, 0, *self.pads))
-        else:
-            padded = torch.cat([before, x], 1)
-        kernel_size = self.fsmn_block.kernel_size[0]
-        out = remember(padded, self.fsmn_block.weight, (0, 0)) + x
-        return out, padded[:, padded.shape[1] - kernel_size + 1 :]
+    def forward_chunk(self, x: Tensor, sizes: Sequence[int], states: Sequence[DecoderState], layer: int) -> Tensor:
+        """Tokens of several streams one after another, [R, D] with `sizes` each, that follow on those of before."""
+        parts = []
+        for own, state in zip(x.split(list(sizes)), states, strict=True):
+            before = state.tokens.get(layer)
+            if before is None:
+                # as published: the first chunk has zeros on both sides, and those after it count as tokens of the past
+                parts.append(nn.functional.pad(own, (0, 0, *self.pads)))
+            else:
+                parts.append(torch.cat([before, own]))
+            state.tokens[layer] = parts[-1][len(own) :].clone()
+        return remember_joined(parts, self.fsmn_block.weight) + x
 
 
 class SourceAttention(nn.Module):
@@ -75,15 +78,18 @@ class SourceAttention(nn.Module):
         return logits.softmax(-1)
 
     def forward_chunk(
-        self, x: Tensor, source: Tensor, past: LookBack | None, num_kept: int
-    ) -> tuple[Tensor, LookBack | None]:
-        query, key, value = self._heads(x, source)
-        seen = LookBack(key, value)
-        if num_kept > 0:
-            if past is not None:
-                seen = past.extend(key, value)
-            past = seen.last(num_kept)
-        return self.linear_out(join_heads(attend(query, seen.keys, seen.values, None))), past
+        self,
+        x: Tensor,
+        sizes: Sequence[int],
+        source: Tensor,
+        source_sizes: Sequence[int],
+        pasts: Sequence[LookBack | None],
+        layer: int,
+    ) -> Tensor:
+        """Tokens of several streams and their audio, both one after another."""
+        keys_values = self.linear_k_v(source)
+        context = look(self.linear_q(x), sizes, keys_values, source_sizes, pasts, layer, self.num_heads)
+        return self.linear_out(context)
 
     def _heads(self, x: Tensor, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         key, value = self.linear_k_v(source).split(self.size, dim=-1)
@@ -134,17 +140,22 @@ class SanmDecoderLayer(nn.Module):
         return self.norm3(x) if self.normalize_before else x
 
     def forward_chunk(
-        self, x: Tensor, source: Tensor, before: Tensor | None, past: LookBack | None, num_kept: int
-    ) -> tuple[Tensor, Tensor | None, LookBack | None]:
+        self,
+        x: Tensor,
+        sizes: Sequence[int],
+        source: Tensor,
+        source_sizes: Sequence[int],
+        states: Sequence[DecoderState],
+        layer: int,
+    ) -> Tensor:
         fed = self.feed_forward(self.norm1(x) if self.normalize_before else x)
         if self.self_attn is None:
-            return fed, None, None
-        remembered, before = self.self_attn.forward_chunk(self.norm2(fed) if self.normalize_before else fed, before)
-        x = x + remembered
+            return fed
+        x = x + self.self_attn.forward_chunk(self.norm2(fed) if self.normalize_before else fed, sizes, states, layer)
         if self.src_attn is not None:
-            attended, past = self.src_attn.forward_chunk(self.before_source(x), source, past, num_kept)
-            x = x + attended
-        return x, before, past
+            pasts = [state.past for state in states]
+            x = x + self.src_attn.forward_chunk(self.before_source(x), sizes, source, source_sizes, pasts, layer)
+        return x
 
 
 @dataclass(frozen=True)
@@ -258,14 +269,23 @@ class ParaformerSANMDecoder(nn.Module):
     def project(self, hidden: Tensor) -> Tensor:
         return hidden if self.output_layer is None else self.output_layer(hidden)
 
-    def forward_chunk(self, source: Tensor, tokens: Tensor, state: DecoderState, num_kept: int) -> Tensor:
-        """The tokens of one chunk of audio to logits; `num_kept` frames of it are seen by the next chunk."""
-        layers = self.layers
-        if not state.tokens:
-            state.tokens, state.past = [None] * len(layers), [None] * len(layers)
+    def start(self, num_kept: int) -> DecoderState:
+        """Of a stream whose tokens look at so many frames of the chunk before too."""
+        return DecoderState(LookBack(len(self.decoders), num_kept) if num_kept > 0 else None)
+
+    def forward_chunk(
+        self,
+        source: Tensor,
+        source_sizes: Sequence[int],
+        tokens: Tensor,
+        sizes: Sequence[int],
+        states: Sequence[DecoderState],
+    ) -> Tensor:
+        """Tokens of a chunk of several streams, one after another as their audio is, to logits [R, V]."""
         x = tokens
-        for index, layer in enumerate(layers):
-            x, state.tokens[index], state.past[index] = layer.forward_chunk(
-                x, source, state.tokens[index], state.past[index], num_kept
-            )
+        for index, layer in enumerate(self.layers):
+            x = layer.forward_chunk(x, sizes, source, source_sizes, states, index)
+        for state, size in zip(states, source_sizes, strict=True):
+            if state.past is not None:
+                state.past.settle(size)
         return self.project(x if self.after_norm is None else self.after_norm(x))

@@ -1,16 +1,18 @@
 """SANMEncoder: the encoder of the Paraformer family, of punctuation and of forced alignment."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from asrtools.errors import ConfigError
 from asrtools.layers.feed_forward import PositionwiseFeedForward
+from asrtools.layers.look_back import LookBack
 from asrtools.layers.mask import padding_mask
 from asrtools.layers.norm import LayerNorm
 from asrtools.layers.position import SinusoidalPositionEncoder
-from asrtools.layers.sanm import LookBack, SanmAttention, SanmEncoderLayer
+from asrtools.layers.sanm import SanmAttention, SanmEncoderLayer
 from asrtools.register import tables
 
 
@@ -18,8 +20,8 @@ from asrtools.register import tables
 class EncoderState:
     """What an encoder keeps of one stream between chunks."""
 
+    past: LookBack | None = None  # frames that chunks look back at
     num_frames: int = 0  # whose positions have been given out
-    past: list[LookBack | None] = field(default_factory=list)  # of each layer
 
 
 def sanm_layers(
@@ -114,6 +116,10 @@ class SANMEncoder(nn.Module):
             x = layer(x, mask)
         return x if self.after_norm is None else self.after_norm(x), feats_lens
 
+    def start(self, num_kept: int) -> EncoderState:
+        """Of a stream whose chunks look back at so many frames; -1: at all."""
+        return EncoderState(LookBack(len(self.encoders) + 1, num_kept) if num_kept else None)
+
     def place(self, feats: Tensor, state: EncoderState) -> Tensor:
         """New frames of a stream [B, T, D], scaled and with the positions that follow on."""
         x = feats * math.sqrt(self.size)
@@ -122,11 +128,12 @@ class SANMEncoder(nn.Module):
         state.num_frames += feats.shape[1]
         return x
 
-    def forward_chunk(self, x: Tensor, state: EncoderState, num_kept: int, num_ahead: int) -> Tensor:
-        """A chunk of placed frames, with those on either side that it may see, to as many outputs."""
-        layers = (*self.encoders0, *self.encoders)
-        if not state.past:
-            state.past = [None] * len(layers)
-        for index, layer in enumerate(layers):
-            x, state.past[index] = layer.forward_chunk(x, state.past[index], num_kept, num_ahead)
+    def forward_chunk(self, x: Tensor, sizes: Sequence[int], states: Sequence[EncoderState]) -> Tensor:
+        """Chunks of several streams one after another, each placed and with frames on either side that it may see.
+
+        [R, input_size], `sizes` frames each, to as many outputs; what becomes past is for the caller to settle.
+        """
+        pasts = [state.past for state in states]
+        for index, layer in enumerate((*self.encoders0, *self.encoders)):
+            x = layer.forward_chunk(x, sizes, pasts, index)
         return x if self.after_norm is None else self.after_norm(x)

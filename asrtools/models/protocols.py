@@ -65,6 +65,8 @@ class Decoded:
     log_probs: tuple[float, ...] = ()  # of each token, where the family knows it
     timing: Firing | Emission | None = None
     tags: tuple[int, ...] = ()  # ids that are about the utterance, not of its text (SenseVoice)
+    frames: tuple[int, ...] = ()  # of a stream, where the family knows it: the frame in which each token is complete
+    num_revised: int = 0  # of a stream: so many of the tokens given last are taken back before these
 
 
 @runtime_checkable
@@ -88,16 +90,32 @@ class ChunkOptions:
     decoder_look_back: int = 0  # chunks that the decoder remembers
 
 
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """What comes next of one stream."""
+
+    feats: "Tensor | np.ndarray | None"  # [t, D]; None: nothing new, the frames that wait are the last
+    state: Any  # of `start`; it goes on with the stream
+    is_final: bool = False
+
+
 @runtime_checkable
 class StreamingRecognizer(Protocol):
-    """Features of a stream, chunk by chunk, to tokens as they are settled; what it remembers belongs to the caller."""
+    """Features of streams, chunk by chunk, to tokens as they are settled.
+
+    What is remembered of a stream is in its state, which belongs to the caller; the network keeps nothing, so any
+    number of streams may share it. One that hears whole recordings as streams too says so: `is_streaming = True`.
+    """
 
     def start(self, options: ChunkOptions) -> object:
         """The state of a new stream."""
         ...
 
-    def advance(self, feats: "Tensor | None", state: object, is_final: bool) -> Decoded:
-        """The tokens of a chunk [t, D]; None: nothing new, the frames that wait are the last."""
+    def advance(self, chunks: Sequence[Chunk]) -> list[Decoded]:
+        """The tokens that the next chunk of each of these streams settles, as if each were alone.
+
+        One that changes its mind says by `num_revised` how many of the tokens given before are replaced by these.
+        """
         ...
 
 

@@ -1,12 +1,13 @@
 """A recogniser on its device: numpy features in, hypotheses out; where a batch becomes a tensor."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from asrtools.errors import ConfigError, DataError, ModelError
-from asrtools.models.protocols import ChunkOptions, Decoded, DecodeOptions, Recognizer, StreamingRecognizer
+from asrtools.models.protocols import Chunk, ChunkOptions, Decoded, DecodeOptions, Recognizer, StreamingRecognizer
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of errors that have no type of their own
 
@@ -62,11 +63,13 @@ class StreamRunner:
     def start(self, options: ChunkOptions) -> object:
         return self.network.start(options)
 
-    def advance(self, feats: np.ndarray | None, state: object, is_final: bool) -> Decoded:
-        """A chunk [t, D], or None, to its tokens."""
-        chunk = None if feats is None else torch.from_numpy(np.ascontiguousarray(feats)).to(self.device)
+    def advance(self, chunks: Sequence[Chunk]) -> list[Decoded]:
+        """The next chunk [t, D], or None, of each of these streams to its tokens."""
+        moved = [
+            one if one.feats is None else replace(one, feats=as_tensor(one.feats).to(self.device)) for one in chunks
+        ]
         with torch.inference_mode():
-            return self.network.advance(chunk, state, is_final)
+            return self.network.advance(moved)
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from asrtools.errors import ModelError
 from asrtools.models.protocols import (
     Aligner,
+    Chunk,
     ChunkOptions,
     Decoded,
     DecodeOptions,
@@ -58,7 +59,8 @@ def _outcome(network: nn.Module, name: str, feats: np.ndarray | None) -> Outcome
         _check(name, len(results) == 1 and len(results[0]) > 0, f"gave {len(results)} results for 1 utterance")
         return _tokens(name, results[0][0])
     if isinstance(network, StreamingRecognizer):
-        return _tokens(name, network.advance(rows[0], network.start(ChunkOptions()), True))
+        [decoded] = network.advance([Chunk(rows[0], network.start(ChunkOptions()), is_final=True)])
+        return _tokens(name, decoded)
     if isinstance(network, Segmenter):
         silence, _ = network.silence(rows)
         _check(name, bool(np.isfinite(silence).all()), "gave probabilities that are not numbers")

@@ -47,7 +47,8 @@ class RecognitionFace:
         return self.recognition.model
 
     def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
-        if self.recognition.stream_network is not None and not is_whole(given):
+        is_stream = self.recognition.is_streaming or call.get("cache") is not None
+        if self.recognition.stream_network is not None and is_stream and not is_whole(given):
             return [self._advance(given, call)]
         inputs = audio_input(given, call)
         done = list(self.write(inputs, self.transcriber(inputs, call)(inputs.utterances), call))
@@ -61,7 +62,7 @@ class RecognitionFace:
             call.limits,
             fs=call.fs,
             held=inputs.held,
-            chunks=call.chunks if self.recognition.stream_network is not None else None,
+            chunks=call.chunks if self.recognition.is_streaming else None,
             times_like_funasr=True,
         )
 

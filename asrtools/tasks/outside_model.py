@@ -25,6 +25,7 @@ class OutsideModel:
     keywords: Mapping[str, Any] = field(default_factory=dict)  # handed to every call: the configuration
 
     stream_network = None
+    is_streaming = False
     takes_hotwords = False
 
     def spell(self, given: Any) -> Hotwords:

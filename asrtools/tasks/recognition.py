@@ -30,6 +30,11 @@ class Recognition:
     device: str
     stream_network: StreamNetwork | None = None  # of a model that hears streams
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether recordings too are heard as streams."""
+        return self.stream_network is not None and bool(getattr(self.model.network, "is_streaming", False))
+
     def transcriber(
         self,
         options: DecodeOptions | None = None,
@@ -46,9 +51,9 @@ class Recognition:
         `chunks`: of a model that hears streams; `values`: for a model from outside, in whose place this one stands.
         """
         recognize, frontend = self.recognize, self.model.frontend
-        if self.stream_network is not None:
+        if self.is_streaming:
             recognize = WholeStreams(self.stream_network, frontend, chunks or ChunkOptions())
-        loader = InputLoader(frontend, channel, fs, held or {}, takes_samples=self.stream_network is not None)
+        loader = InputLoader(frontend, channel, fs, held or {}, takes_samples=self.is_streaming)
         options = with_language_model(options or DecodeOptions(), self.model)
         return Transcriber(
             recognize,

@@ -1,5 +1,6 @@
-"""Recognition of a stream: samples in packets of any size, tokens as they are settled."""
+"""Recognition of streams: samples in packets of any size, tokens as they are settled, many streams at a time."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -7,14 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from asrtools.errors import ConfigError
-from asrtools.models.protocols import ChunkOptions, Decoded, DecodeOptions
+from asrtools.models.protocols import Chunk, ChunkOptions, Decoded, DecodeOptions
 from asrtools.tasks.network_input import step_ms
 
 
 class StreamNetwork(Protocol):
     def start(self, options: ChunkOptions) -> Any: ...
 
-    def advance(self, feats: np.ndarray | None, state: Any, is_final: bool) -> Decoded: ...
+    def advance(self, chunks: Sequence[Chunk]) -> list[Decoded]: ...
 
 
 def chunk_options(
@@ -36,37 +37,53 @@ class RecognitionStream:
     network: StreamNetwork
     frontend: Any
     options: ChunkOptions = ChunkOptions()
-    _waiting: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    _samples: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))  # too few for a chunk
+    _chunks: deque[Chunk] = field(default_factory=deque)  # that wait for the network
     _has_begun: bool = False
 
     def __post_init__(self) -> None:
-        self._state = self.network.start(self.options)
+        self.state = self.network.start(self.options)
         self._features = self.frontend.stream()
         self._step = round(step_ms(self.frontend) * self.frontend.fs / 1000)  # samples of a frame of the network
 
-    def accept(self, samples: np.ndarray, is_final: bool = False) -> Decoded:
-        """Any number of samples [N], also none, to the tokens they settle; `is_final`: no more come."""
-        samples = np.concatenate([self._waiting, samples])
+    def push(self, samples: np.ndarray, is_final: bool = False) -> None:
+        """Any number of samples [N], also none, to chunks for the network; `is_final`: no more come."""
+        samples = np.concatenate([self._samples, samples])
         stride = self.options.size * self._step
         num_chunks = len(samples) // stride + is_final
-        found = []
         for index in range(num_chunks):
-            chunk = samples[index * stride : (index + 1) * stride]
-            found.append(self._advance(chunk, is_final and index == num_chunks - 1))
-        self._waiting = samples[num_chunks * stride :]
+            self._push_chunk(samples[index * stride : (index + 1) * stride], is_final and index == num_chunks - 1)
+        self._samples = samples[num_chunks * stride :].copy()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is a chunk for the network."""
+        return bool(self._chunks)
+
+    def pop(self) -> Chunk:
+        return self._chunks.popleft()
+
+    def accept(self, samples: np.ndarray, is_final: bool = False) -> Decoded:
+        """Samples to the tokens they settle."""
+        self.push(samples, is_final)
+        found = []
+        while self.is_waiting:
+            found += self.network.advance([self.pop()])
         return joined(found)
 
-    def _advance(self, samples: np.ndarray, is_final: bool) -> Decoded:
+    def _push_chunk(self, samples: np.ndarray, is_final: bool) -> None:
         if is_final and len(samples) < self._step:  # too little to count, as published
-            return self.network.advance(None, self._state, True) if self._has_begun else Decoded()
+            if self._has_begun:
+                self._chunks.append(Chunk(None, self.state, True))
+            return
         rows = [self._features.accept(samples)]
         if is_final:
             rows.append(self._features.finish())
         feats = np.concatenate(rows)
         if not len(feats) and not (is_final and self._has_begun):
-            return Decoded()
+            return
         self._has_begun = True
-        return self.network.advance(feats if len(feats) else None, self._state, is_final)
+        self._chunks.append(Chunk(feats if len(feats) else None, self.state, is_final))
 
 
 @dataclass(frozen=True)
@@ -78,15 +95,34 @@ class WholeStreams:
     options: ChunkOptions = ChunkOptions()
 
     def __call__(self, recordings: Sequence[np.ndarray], options: DecodeOptions) -> list[tuple[Decoded, ...]]:
-        return [
-            (RecognitionStream(self.network, self.frontend, self.options).accept(samples[:, 0], is_final=True),)
-            for samples in recordings
-        ]
+        streams = [RecognitionStream(self.network, self.frontend, self.options) for _ in recordings]
+        for stream, samples in zip(streams, recordings, strict=True):
+            stream.push(samples[:, 0], is_final=True)
+        found: list[list[Decoded]] = [[] for _ in streams]
+        while waiting := [index for index, stream in enumerate(streams) if stream.is_waiting]:
+            decoded = self.network.advance([streams[index].pop() for index in waiting])
+            for index, one in zip(waiting, decoded, strict=True):
+                found[index].append(one)
+        return [(joined(parts),) for parts in found]
 
 
 def joined(parts: Sequence[Decoded]) -> Decoded:
+    """What follows on in one stream, as if it had come at once."""
+    ids: list[int] = []
+    log_probs: list[float] = []
+    frames: list[int] = []
+    num_revised = 0
+    for part in parts:
+        own = min(part.num_revised, len(ids))
+        num_revised += part.num_revised - own
+        kept = len(ids) - own
+        for told, more in ((ids, part.ids), (log_probs, part.log_probs), (frames, part.frames)):
+            del told[kept:]
+            told += more
     return Decoded(
-        tuple(index for part in parts for index in part.ids),
+        tuple(ids),
         sum(part.score for part in parts),
-        tuple(one for part in parts for one in part.log_probs),
+        tuple(log_probs),
+        frames=tuple(frames),
+        num_revised=num_revised,
     )
