@@ -31,39 +31,12 @@ exp=exp         # where the results go; the same
 . ./path.sh
 # shellcheck source-path=SCRIPTDIR source=../../utils/parse_options.sh
 . parse_options.sh
+# shellcheck source-path=SCRIPTDIR source=../../utils/recipe.sh
+. recipe.sh
 
 sets="train dev test"
 # lists hold the paths they are made with, and are to be read from any directory
-case $data in /*) ;; *) data=$PWD/$data ;; esac
-case $exp in /*) ;; *) exp=$PWD/$exp ;; esac
-
-log() {
-    echo "$(date '+%F %T') egs/mini/run.sh: $*"
-}
-
-# runs STAGE: whether it is to run; if so, says it
-runs() {
-    if [ "$stage" -gt "$1" ] || [ "$stop_stage" -lt "$1" ]; then return 1; fi
-    log "stage $1: $2"
-}
-
-# need FILE STAGE: FILE is an input that STAGE makes
-need() {
-    if [ ! -s "$1" ]; then
-        echo "egs/mini/run.sh: $1 is missing; stage $2 makes it: run.sh --stage $2" >&2
-        exit 1
-    fi
-}
-
-# fresh OUTPUT INPUT...: OUTPUT is there and no INPUT is newer
-fresh() {
-    local output=$1 input
-    shift
-    [ -s "$output" ] || return 1
-    for input in "$@"; do
-        [ ! "$input" -nt "$output" ] || return 1
-    done
-}
+absolute data exp
 
 if runs 1 "corpus ($size) in $data"; then
     if ! python -c 'import espeakng_loader' 2>/dev/null; then

@@ -66,3 +66,10 @@ units() { python3 -c 'import json, sys; print(" ".join(json.load(open(sys.argv[1
   [ "$status" -eq 2 ]
   [ "${#lines[@]}" -eq 1 ]
 }
+
+@test "a seg_dict spells every unit by itself, in lower case" {
+  printf '%s\n' "a 今天 it ok" "b OK" >text
+  run "$MAKE" --unit mixed --lower --seg-dict out/seg_dict text out/tokens.json
+  [ "$status" -eq 0 ]
+  [ "$(tr '\n' '|' <out/seg_dict)" = "it it|ok ok|今 今|天 天|" ]
+}
