@@ -18,7 +18,9 @@ def average(paths: Sequence[Path]) -> dict[str, Tensor]:
     if not paths:
         raise ModelError("average: no checkpoints; one or more are wanted")
     first = read_state(paths[0])
-    sums = {name: value.to(torch.float64) if value.is_floating_point() else value.clone() for name, value in first.items()}
+    sums = {
+        name: value.to(torch.float64) if value.is_floating_point() else value.clone() for name, value in first.items()
+    }
     for path in paths[1:]:
         state = read_state(path)
         if {name: value.shape for name, value in state.items()} != {name: one.shape for name, one in first.items()}:

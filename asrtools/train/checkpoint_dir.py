@@ -1,11 +1,11 @@
 """The checkpoints of a run: `checkpoint/last.pt` to go on from exactly, and the parameters at each save by name.
 
-    checkpoint/last.pt        model, optimiser, scheduler, scaler, EMA, random states of every rank, epoch and step
-    model.pt.ep2              parameters at the end of the second epoch
-    model.pt.ep2.5000         after 5000 batches of the epoch after it
-    model.pt.best             the best of those that are kept
-    model.pt.avg10            the mean of the best ten
-    model.pt                  the same, under the name that a model directory has
+checkpoint/last.pt        model, optimiser, scheduler, scaler, EMA, random states of every rank, epoch and step
+model.pt.ep2              parameters at the end of the second epoch
+model.pt.ep2.5000         after 5000 batches of the epoch after it
+model.pt.best             the best of those that are kept
+model.pt.avg10            the mean of the best ten
+model.pt                  the same, under the name that a model directory has
 """
 
 import random
@@ -109,7 +109,9 @@ def ranked(scores: Mapping[str, Mapping[str, float]], criterion: str) -> list[st
     if not any(criterion in score for score in scores.values()):
         criterion = "loss"
     sign = 1 if LESS_IS_BETTER[criterion] else -1
-    names = [(name, score[criterion], place) for place, (name, score) in enumerate(scores.items()) if criterion in score]
+    names = [
+        (name, score[criterion], place) for place, (name, score) in enumerate(scores.items()) if criterion in score
+    ]
     return [name for name, value, place in sorted(names, key=lambda item: (_last_if_nan(sign * item[1]), -item[2]))]
 
 

@@ -42,10 +42,14 @@ def add_lora(network: nn.Module, config: Config) -> list[str]:
         return []
     for key in given:
         if key not in KEYS:
-            raise ConfigError(f"{config.origin(f'lora_conf.{key}')}: lora_conf.{key} is no key; known are {', '.join(KEYS)}")
+            raise ConfigError(
+                f"{config.origin(f'lora_conf.{key}')}: lora_conf.{key} is no key; known are {', '.join(KEYS)}"
+            )
     options: dict[str, Any] = {**KEYS, **given}
     if not isinstance(options["rank"], int) or options["rank"] < 1:
-        raise ConfigError(f"{config.origin('lora_conf.rank')}: lora_conf.rank is {options['rank']!r}; 1 or more is wanted")
+        raise ConfigError(
+            f"{config.origin('lora_conf.rank')}: lora_conf.rank is {options['rank']!r}; 1 or more is wanted"
+        )
     targets = options["targets"] if isinstance(options["targets"], list) else str(options["targets"]).split(",")
     found = [
         (module, name, child)

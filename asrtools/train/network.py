@@ -78,9 +78,7 @@ def fill(network: nn.Module, path: Path, is_strict: bool) -> list[str]:
     fitting = {name: value for name, value in state.items() if name in wanted and name not in shapes}
     if not fitting:
         raise ModelError(f"{path}: none of its {len(state)} parameters fits this model; is it another model's?")
-    network.load_state_dict(
-        {name: value.to(wanted[name].dtype) for name, value in fitting.items()}, strict=False
-    )
+    network.load_state_dict({name: value.to(wanted[name].dtype) for name, value in fitting.items()}, strict=False)
     left = [name for name in wanted if name not in fitting]
     notes = [f"{path}: {len(fitting)} of {len(wanted)} parameters are taken from it"]
     if left:

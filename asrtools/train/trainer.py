@@ -52,7 +52,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.split(":")[0], enabled=settings.dtype == "fp16")
         self.ema = Ema(network, settings.ema_decay) if settings.ema_decay else None
         self.parallel: nn.Module = network
-        self.best: float | None = None
+        self.means = Means()  # of the epoch that is under way
         self.num_skipped_now = 0
 
     def run(self, train: Any, valid: Any, initial: Mapping[str, Any] | None = None) -> Progress:
@@ -66,12 +66,12 @@ class Trainer:
             )
         progress, settings = self.progress, self.settings
         while not progress.is_done and progress.epoch < settings.max_epoch:
-            means, times = Means(), _Times()
+            means, times = self.means, _Times()
             batches = train.epoch(progress.epoch, progress.step)
             for window in self._windows(batches, times):
                 self.update(window, means, times)
                 if self._passed(settings.log_interval, len(window)):
-                    self._report(window, means, times, getattr(train, "num_batches", 0))
+                    self._report(window, means, times, train.num_steps(progress.epoch))
                 if settings.max_steps and progress.updates >= settings.max_steps:
                     progress.is_done = True
                 if self._passed(settings.save_checkpoint_interval, len(window)) or progress.is_done:
@@ -82,6 +82,7 @@ class Trainer:
                     break
             else:
                 progress.epoch, progress.step = progress.epoch + 1, 0
+                self.means = Means()
                 progress.is_done = progress.epoch >= settings.max_epoch
                 self.keep(valid, checkpoint_name(progress.epoch, 0), at_end_of_epoch=True)
         return progress
@@ -92,11 +93,9 @@ class Trainer:
             raise AsrError("the train that started this process is gone")
         for index, batch in enumerate(window):
             with self._alone_until_the_last(index + 1 == len(window)):
-                with times.of("forward_time"):
-                    with self._lower_precision():
-                        loss, stats, _ = self.parallel(**self.to_device(batch))
+                with times.of("forward_time"), self._lower_precision():
+                    loss, stats, _ = self.parallel(**self.to_device(batch))
                 means.add({**stats, "loss": loss, "batch_size": len(batch.keys)})
-                means.last = stats
                 with times.of("backward_time"):
                     self.scaler.scale(loss / len(window)).backward()
         with times.of("optim_time"):
@@ -140,10 +139,10 @@ class Trainer:
         if self.settings.early_stop and progress.since_best >= self.settings.early_stop:
             self.log.say(f"{progress.since_best} validations without a better one: training ends")
             progress.is_done = True
-        randoms = gather(random_state(self.device), self.place)
+        of_ranks = gather({"random": random_state(self.device), "means": self.means.state()}, self.place)
         if self.place.is_first:
             self.checkpoints.save_parameters(name, parameters)
-            self.checkpoints.save_last(self.state(randoms))
+            self.checkpoints.save_last(self.state(of_ranks))
             self.checkpoints.prune(progress.scores)
         wait(self.place)
 
@@ -152,7 +151,7 @@ class Trainer:
         if valid is None:
             return {"loss": 0.0}
         with self._lower_precision():
-            stats = loss_on(self.network, valid.epoch(0), self.to_device, self.place, self.device)
+            stats = loss_on(self.network, valid.epoch(0), self.to_device, self.place)
         scores = {"loss": stats["loss"]}
         accuracy = accuracy_of(stats)
         if accuracy is not None:
@@ -163,7 +162,7 @@ class Trainer:
         self.log.validation(name, {**where, "updates": self.progress.updates, **stats, **scores})
         return scores
 
-    def state(self, randoms: list[Any]) -> dict[str, Any]:
+    def state(self, of_ranks: list[Any]) -> dict[str, Any]:
         """All that an exact resume needs."""
         return {
             "progress": asdict(self.progress),
@@ -172,7 +171,7 @@ class Trainer:
             "scheduler": {k: v for k, v in self.scheduler.state_dict().items() if k != "lr_lambdas"},
             "scaler": self.scaler.state_dict(),
             "ema": None if self.ema is None else self.ema.state(),
-            "random": randoms,
+            "ranks": of_ranks,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -185,11 +184,13 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
         if self.ema is not None and state["ema"] is not None:
             self.ema.restore(state["ema"])
-        if len(state["random"]) == self.place.world_size:
-            restore_random_state(state["random"][self.place.rank], self.device)
+        if len(state["ranks"]) == self.place.world_size:
+            own = state["ranks"][self.place.rank]
+            restore_random_state(own["random"], self.device)
+            self.means.restore(own["means"])
 
     def to_device(self, batch: Any) -> dict[str, Tensor]:
-        return {name: value.to(self.device, non_blocking=True) for name, value in batch.inputs.items()}
+        return batch.to(self.device, non_blocking=True).inputs
 
     def _windows(self, batches: Iterable[Any], times: "_Times") -> Iterator[list[Any]]:
         """As many batches as make one step; the last of an epoch may be fewer."""
@@ -219,7 +220,7 @@ class Trainer:
     def _report(self, window: list[Any], means: Means, times: "_Times", num_steps: int) -> None:
         last = {name: float(value) for name, value in means.last.items() if value is not None}
         last["batch_size"] = float(len(window[-1].keys))
-        shared = means.read_of_all(self.place, self.device)
+        shared = means.read_of_all(self.place)
         loss = total([last.get("loss", 0.0)], self.place, self.device)[0] / self.place.world_size
         progress = self.progress
         numbers = {

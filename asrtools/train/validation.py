@@ -14,7 +14,7 @@ from asrtools.models.protocols import DecodeOptions, Recognizer
 from asrtools.record import Utterance
 from asrtools.tasks.recognition import is_from_outside, recognition_of
 from asrtools.tasks.score_text import Way
-from asrtools.train.distributed import Place, total
+from asrtools.train.distributed import Place, gather, total
 from asrtools.train.network import Trainee
 
 
@@ -24,24 +24,31 @@ class Means:
     def __init__(self) -> None:
         self.sums: dict[str, Any] = {}
         self.counts: dict[str, int] = {}
+        self.last: dict[str, Any] = {}
 
     def add(self, stats: Mapping[str, Any]) -> None:
-        for name, value in stats.items():
-            if value is None:
-                continue
+        self.last = {name: value for name, value in stats.items() if value is not None}
+        for name, value in self.last.items():
             if isinstance(value, Tensor):
-                value = value.detach().float().mean()
+                value = value.detach().double().mean()
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
 
-    def read(self) -> dict[str, float]:
-        return {name: float(value) / self.counts[name] for name, value in self.sums.items()}
+    def read_of_all(self, place: Place) -> dict[str, float]:
+        """The means over all processes; a process that has seen nothing does not count."""
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for state in gather(self.state(), place):
+            for name, value in state["sums"].items():
+                sums[name] = sums.get(name, 0.0) + value
+                counts[name] = counts.get(name, 0) + state["counts"][name]
+        return {name: value / counts[name] for name, value in sums.items()}
 
-    def read_of_all(self, place: Place, device: str) -> dict[str, float]:
-        """The means over all processes, each of which has the same names."""
-        names = sorted(self.sums)
-        sums = total([*(float(self.sums[name]) for name in names), *(self.counts[name] for name in names)], place, device)
-        return {name: value / num for name, value, num in zip(names, sums, sums[len(names) :], strict=False)}
+    def state(self) -> dict[str, dict[str, Any]]:
+        return {"sums": {name: float(value) for name, value in self.sums.items()}, "counts": dict(self.counts)}
+
+    def restore(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        self.sums, self.counts = dict(state["sums"]), dict(state["counts"])
 
 
 def accuracy_of(stats: Mapping[str, float]) -> float | None:
@@ -65,14 +72,15 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-def loss_on(network: nn.Module, batches: Iterable[Any], to_device: Any, place: Place, device: str) -> dict[str, float]:
+def loss_on(network: nn.Module, batches: Iterable[Any], to_device: Any, place: Place) -> dict[str, float]:
     """Mean loss and accuracies over batches."""
     means = Means()
     with evaluating(network), torch.no_grad():
         for batch in batches:
-            loss, stats, _ = network(**to_device(batch))
-            means.add({**stats, "loss": loss})
-    return means.read_of_all(place, device)
+            if not batch.is_repeated:
+                loss, stats, _ = network(**to_device(batch))
+                means.add({**stats, "loss": loss})
+    return means.read_of_all(place)
 
 
 def can_decode(trainee: Trainee) -> bool:
