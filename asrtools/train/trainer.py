@@ -168,7 +168,7 @@ class Trainer:
             "progress": asdict(self.progress),
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "scheduler": {k: v for k, v in self.scheduler.state_dict().items() if k != "lr_lambdas"},
+            "scheduler": self.scheduler.state_dict(),
             "scaler": self.scaler.state_dict(),
             "ema": None if self.ema is None else self.ema.state(),
             "ranks": of_ranks,
@@ -218,8 +218,8 @@ class Trainer:
         return interval > 0 and total_step // interval > (total_step - num) // interval
 
     def _report(self, window: list[Any], means: Means, times: "_Times", num_steps: int) -> None:
-        last = {name: float(value) for name, value in means.last.items() if value is not None}
-        last["batch_size"] = float(len(window[-1].keys))
+        last: dict[str, float] = {name: float(value) for name, value in means.last.items()}
+        last["batch_size"] = len(window[-1].keys)
         shared = means.read_of_all(self.place)
         loss = total([last.get("loss", 0.0)], self.place, self.device)[0] / self.place.world_size
         progress = self.progress

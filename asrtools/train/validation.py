@@ -27,10 +27,11 @@ class Means:
         self.last: dict[str, Any] = {}
 
     def add(self, stats: Mapping[str, Any]) -> None:
-        self.last = {name: value for name, value in stats.items() if value is not None}
+        told = {name: value for name, value in stats.items() if value is not None}
+        self.last = {
+            name: one.detach().double().mean() if isinstance(one, Tensor) else one for name, one in told.items()
+        }
         for name, value in self.last.items():
-            if isinstance(value, Tensor):
-                value = value.detach().double().mean()
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
 
