@@ -20,31 +20,27 @@ if TYPE_CHECKING:
     from torch import nn
 
 # Keys of published configs that have no meaning for our component of that section.
+_OF_TENSORFLOW = {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"}
+_OF_ENCODER = {*_OF_TENSORFLOW, "input_size", "padding_idx"}
 WITHOUT_MEANING = {
     "frontend_conf": {"frontend", "input_size", "device", "output_dir"},
     "model_conf": {"use_1st_decoder_loss", "seaco_length_normal", "predictor_weight2", "ctc_weight2"}
     | {"report_cer", "report_wer", "sym_space", "sym_blank"},
-    "predictor_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
-    "encoder_conf": {
-        "tf2torch_tensor_name_prefix_torch",
-        "tf2torch_tensor_name_prefix_tf",
-        "input_size",
-        "padding_idx",
-    },
-    "decoder_conf": {"tf2torch_tensor_name_prefix_torch", "tf2torch_tensor_name_prefix_tf"},
+    "encoder_conf": _OF_ENCODER,
+    "encoder2_conf": _OF_ENCODER,
+    **dict.fromkeys(
+        ("predictor_conf", "decoder_conf", "predictor2_conf", "decoder2_conf", "stride_conv_conf"), _OF_TENSORFLOW
+    ),
 }
 
 # Keys of published sections that are taken with this value only, as every published config has it.
+_DECODER_ONLY_AS = {"concat_after": False, "lora_list": None}
+_LAYERS_ONLY_AS = {"positionwise_layer_type": "linear", "positionwise_conv_kernel_size": 1}
+_OUTPUTS_ONLY_AS = {"interctc_layer_idx": [], "interctc_use_conditioning": False}
+_ENCODER_ONLY_AS = {**_DECODER_ONLY_AS, **_LAYERS_ONLY_AS, **_OUTPUTS_ONLY_AS}
 ONLY_AS = {
-    "encoder_conf": {
-        "concat_after": False,
-        "positionwise_layer_type": "linear",
-        "positionwise_conv_kernel_size": 1,
-        "interctc_layer_idx": [],
-        "interctc_use_conditioning": False,
-        "lora_list": None,
-    },
-    "decoder_conf": {"concat_after": False, "lora_list": None},
+    **dict.fromkeys(("encoder_conf", "encoder2_conf"), _ENCODER_ONLY_AS),
+    **dict.fromkeys(("decoder_conf", "decoder2_conf"), _DECODER_ONLY_AS),
 }
 
 # Parts of a network by the name that a model's keyword and the config's key have, and the table they are looked up in.
@@ -61,6 +57,14 @@ PARTS = {
     "joint_network": "joint_network_classes",
     "stride_conv": "stride_conv_classes",
     "normalize": "normalize_classes",
+}
+
+# What the output of a part is to the parts after it.
+GIVES = {
+    "encoder": "encoder_output_size",
+    "decoder": "decoder_output_size",
+    "stride_conv": "input_size",
+    "encoder2": "encoder_output_size",
 }
 
 # Models that take other features than the frontend their published configs name; of frontend_conf only what this one
@@ -366,8 +370,8 @@ def build_network(
     for part in known:
         if part in PARTS:
             keywords[part] = _part(config, part, sizes)
-            if part in ("encoder", "decoder") and hasattr(keywords[part], "output_size"):
-                sizes[f"{part}_output_size"] = keywords[part].output_size()
+            if part in GIVES and hasattr(keywords[part], "output_size"):
+                sizes[GIVES[part]] = keywords[part].output_size()
         elif part in SECTIONS and part not in keywords:
             keywords[part] = config.section(part)
         elif part in sizes:

@@ -30,12 +30,13 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "CTTransformer": "asrtools.models.ct_transformer.model",
         "CTTransformerStreaming": "asrtools.models.ct_transformer.streaming",
         "SenseVoiceSmall": "asrtools.models.sense_voice.model",
+        "UniASR": "asrtools.models.uniasr.model",
         "FsmnVADStreaming": "asrtools.models.fsmn_vad.model",
         "MonotonicAligner": "asrtools.models.monotonic_aligner.model",
     },
     "encoder_classes": {
         "SANMEncoder": "asrtools.layers.sanm_encoder",
-        "SANMEncoderChunkOpt": "asrtools.layers.sanm_encoder",
+        "SANMEncoderChunkOpt": "asrtools.layers.chunk_encoder",
         "SANMVadEncoder": "asrtools.layers.sanm_vad_encoder",
         "SenseVoiceEncoderSmall": "asrtools.models.sense_voice.encoder",
         "FSMN": "asrtools.models.fsmn_vad.encoder",
@@ -49,6 +50,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ContextualParaformerDecoder": "asrtools.models.contextual_paraformer.decoder",
         "ParaformerSANDecoder": "asrtools.layers.transformer_decoder",
         "TransformerDecoder": "asrtools.layers.transformer_decoder",
+        "FsmnDecoderSCAMAOpt": "asrtools.layers.scama_decoder",
         "rnnt_decoder": "asrtools.layers.rnnt",
     },
     "predictor_classes": {
@@ -56,6 +58,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "CifPredictorV2": "asrtools.layers.cif",
         "CifPredictorV3": "asrtools.layers.cif_upsampled",
     },
+    "stride_conv_classes": {"stride_conv1d": "asrtools.layers.stride_conv"},
     "lm_classes": {
         "TransformerLM": "asrtools.layers.lm",
         "transformer": "asrtools.layers.lm",

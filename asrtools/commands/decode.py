@@ -216,6 +216,7 @@ def _search(
         penalty=options["penalty"],
         language=options["language"],
         use_itn=use_itn,
+        decoding_model=options["decoding_mode"] or call.search.decoding_model,
         timestamps=needs_times,
     )
 

@@ -41,6 +41,12 @@ search_options: Decorator = stack(
     click.option("--hotword", metavar="WORDS|FILE.txt|URL", help="Words to listen for, blanks between or one a line."),
     click.option("--language", default="auto", show_default=True, help="auto, zh, en, yue, ja, ko (SenseVoice)."),
     click.option("--use-itn/--no-use-itn", default=False, help="Numbers in digits, with punctuation (SenseVoice)."),
+    click.option(
+        "--decoding-mode",
+        type=click.Choice(["fast", "normal", "offline"]),
+        default=None,
+        help="UniASR: one quick pass, two passes (the default), or long chunks for the most exact text.",
+    ),
     click.option("--nbest", type=click.IntRange(1), default=1, show_default=True, help="Hypotheses of each input."),
     click.option(
         "--beam-size", type=click.IntRange(0), default=0, metavar="N", help="Beam search; 0: the model's own way."

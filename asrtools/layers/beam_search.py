@@ -167,6 +167,24 @@ class Search:
     def result(self) -> list[Found]:
         return sorted(self.found, key=lambda one: -one.score)
 
+    def leading(self) -> Found | None:
+        """The best as it stands; None before the first token."""
+        going = (
+            [_found(self.beam, row, self.settings.eos, False) for row in range(len(self.last))] if self.length else []
+        )
+        return max([*self.found, *going], key=lambda one: one.score, default=None)
+
+    def agreed(self) -> Found | None:
+        """The tokens that all hypotheses begin with, whatever the search finds yet; None where those are none."""
+        leading = self.leading()
+        if leading is None:
+            return None
+        num = len(leading.ids)
+        for ids in [one.ids for one in self.found] + self.beam.tokens[:, 1:].tolist():
+            same = (index for index, (a, b) in enumerate(zip(leading.ids, ids, strict=False)) if a != b)
+            num = min(num, len(ids), next(same, num))
+        return Found(leading.ids[:num], leading.score, leading.token_scores[:num], leading.parts) if num else None
+
 
 def beam_search(
     num_frames: int, voices: Sequence[Voice], ctc: CtcPrefixes | None, settings: SearchSettings

@@ -29,10 +29,10 @@ class PositionwiseFeedForward(nn.Module):
 class NormedFeedForward(nn.Module):
     """w_2(norm(relu(w_1(x)))) without a bias in w_2, of the Paraformer decoder."""
 
-    def __init__(self, size: int, hidden_size: int, dropout_rate: float):
+    def __init__(self, size: int, hidden_size: int, dropout_rate: float, out_size: int | None = None):
         super().__init__()
         self.w_1 = nn.Linear(size, hidden_size)
-        self.w_2 = nn.Linear(hidden_size, size, bias=False)
+        self.w_2 = nn.Linear(hidden_size, out_size or size, bias=False)
         self.dropout = nn.Dropout(dropout_rate)
         self.norm = LayerNorm(hidden_size)
 

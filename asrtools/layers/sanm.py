@@ -26,10 +26,18 @@ class SanmAttention(nn.Module):
         self.pads = memory_pads(kernel_size, shift)
         self.dropout = nn.Dropout(dropout_rate)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, attention_mask: Tensor | None = None) -> Tensor:
-        """`mask` bool [B, T], True where there is a frame; `attention_mask` what each may see, where that is less."""
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, attention_mask: Tensor | None = None, num_chunks: int = 1
+    ) -> Tensor:
+        """`mask` bool [B, T], True where there is a frame; `attention_mask` what each may see, where that is less.
+
+        With `num_chunks`, so many rows of x are one utterance, and attention goes over all of it.
+        """
         query, key, value = self.linear_q_k_v(x).split(self.size, dim=-1)
         memory = self._memory(value, mask)
+        if num_chunks > 1:
+            query, key, value = (_end_to_end(part, num_chunks) for part in (query, key, value))
+            mask = None if mask is None else _end_to_end(mask, num_chunks)
         heads = (split_heads(part, self.num_heads) for part in (query, key, value))
         seen = None if mask is None else mask[:, None, None]
         if attention_mask is not None:
@@ -38,11 +46,10 @@ class SanmAttention(nn.Module):
             context = attend_in_bf16(*heads, seen)
         else:
             context = attend(*heads, seen, self.dropout.p if self.training else 0.0)
-        return (
-            self.linear_out(join_heads(context)).add_(memory)
-            if not self.training
-            else (self.linear_out(join_heads(context)) + memory)
-        )
+        context = join_heads(context)
+        if num_chunks > 1:
+            context = context.unflatten(1, (num_chunks, -1)).flatten(0, 1)
+        return self.linear_out(context).add_(memory) if not self.training else self.linear_out(context) + memory
 
     def _memory(self, value: Tensor, mask: Tensor | None) -> Tensor:
         if mask is not None:
@@ -80,8 +87,10 @@ class SanmEncoderLayer(nn.Module):
         self.keeps_size = in_size == size
         self.normalize_before = normalize_before
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, attention_mask: Tensor | None = None) -> Tensor:
-        attended = self.self_attn(self.norm1(x) if self.normalize_before else x, mask, attention_mask)
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, attention_mask: Tensor | None = None, num_chunks: int = 1
+    ) -> Tensor:
+        attended = self.self_attn(self.norm1(x) if self.normalize_before else x, mask, attention_mask, num_chunks)
         return self._rest(x, attended)
 
     def forward_chunk(self, x: Tensor, sizes: Sequence[int], pasts: Sequence[LookBack | None], layer: int) -> Tensor:
@@ -95,3 +104,8 @@ class SanmEncoderLayer(nn.Module):
             x = self.norm1(x)
         x = x + self.dropout(self.feed_forward(self.norm2(x) if self.normalize_before else x))
         return x if self.normalize_before else self.norm2(x)
+
+
+def _end_to_end(rows: Tensor, num: int) -> Tensor:
+    """[B * num, T, ...] to [B, num * T, ...]."""
+    return rows.unflatten(0, (-1, num)).flatten(1, 2)

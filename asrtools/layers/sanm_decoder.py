@@ -52,6 +52,11 @@ class TokenMemory(nn.Module):
             state.tokens[layer] = parts[-1][len(own) :].clone()
         return remember_joined(parts, self.fsmn_block.weight) + x
 
+    def step(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """One more token of each hypothesis [N, 1, D]; `before` holds the last K - 1 inputs, None before the first."""
+        window = nn.functional.pad(x, (0, 0, *self.pads)) if before is None else torch.cat([before, x], 1)
+        return remember(window, self.fsmn_block.weight, (0, 0)) + x, window[:, 1:]
+
 
 class SourceAttention(nn.Module):
     """Tokens [B, N, D] look at the audio [B, T, source_size]; parameters linear_q, linear_k_v, linear_out."""
@@ -66,8 +71,16 @@ class SourceAttention(nn.Module):
         self.dropout = nn.Dropout(dropout_rate)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor | None) -> Tensor:
-        query, key, value = self._heads(x, source)
-        return self.linear_out(join_heads(attend(query, key, value, mask, self.dropout.p if self.training else 0.0)))
+        return self.look(x, *self.keys_values(source), mask)
+
+    def keys_values(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Audio [B, T, source_size] to its keys and values [B, H, T, D / H]."""
+        key, value = self.linear_k_v(source).split(self.size, dim=-1)
+        return split_heads(key, self.num_heads), split_heads(value, self.num_heads)
+
+    def look(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        query = split_heads(self.linear_q(x), self.num_heads)
+        return self.linear_out(join_heads(attend(query, keys, values, mask, self.dropout.p if self.training else 0.0)))
 
     def scores(self, x: Tensor, source: Tensor, mask: Tensor | None) -> Tensor:
         """How much each token looks at each frame: [B, H, N, T], summing to 1."""
@@ -92,12 +105,7 @@ class SourceAttention(nn.Module):
         return self.linear_out(context)
 
     def _heads(self, x: Tensor, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        key, value = self.linear_k_v(source).split(self.size, dim=-1)
-        return (
-            split_heads(self.linear_q(x), self.num_heads),
-            split_heads(key, self.num_heads),
-            split_heads(value, self.num_heads),
-        )
+        return (split_heads(self.linear_q(x), self.num_heads), *self.keys_values(source))
 
 
 class SanmDecoderLayer(nn.Module):
@@ -136,6 +144,14 @@ class SanmDecoderLayer(nn.Module):
             return fed
         return x + self.dropout(self.self_attn(self.norm2(fed) if self.normalize_before else fed, mask))
 
+    def remember_step(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Feed-forward and memory for one more token of each hypothesis [N, 1, D]."""
+        fed = self.feed_forward(self.norm1(x) if self.normalize_before else x)
+        if self.self_attn is None:
+            return fed, None
+        remembered, before = self.self_attn.step(self.norm2(fed) if self.normalize_before else fed, before)
+        return x + remembered, before
+
     def before_source(self, x: Tensor) -> Tensor:
         return self.norm3(x) if self.normalize_before else x
 
@@ -170,22 +186,27 @@ class LayerMaker:
     memory_dropout_rate: float
     source_dropout_rate: float
     normalize_before: bool
+    source_size: int | None = None  # where it is not `size`
 
     def with_source(self, shift: int) -> SanmDecoderLayer:
         return self._make(
             TokenMemory(self.size, self.memory_dropout_rate, self.kernel_size, shift),
-            SourceAttention(self.num_heads, self.size, self.source_dropout_rate),
+            SourceAttention(self.num_heads, self.size, self.source_dropout_rate, self.source_size),
         )
 
-    def with_memory(self) -> SanmDecoderLayer:
-        return self._make(TokenMemory(self.size, self.memory_dropout_rate, self.kernel_size, 0), None)
+    def with_memory(self, shift: int = 0) -> SanmDecoderLayer:
+        return self._make(TokenMemory(self.size, self.memory_dropout_rate, self.kernel_size, shift), None)
 
-    def bare(self) -> SanmDecoderLayer:
-        return self._make(None, None)
+    def bare(self, in_size: int | None = None) -> SanmDecoderLayer:
+        """Feed-forward alone, from `in_size` where that is not `size`."""
+        return self._make(None, None, in_size)
 
-    def _make(self, memory: TokenMemory | None, attention: SourceAttention | None) -> SanmDecoderLayer:
-        feed_forward = NormedFeedForward(self.size, self.linear_units, self.dropout_rate)
-        return SanmDecoderLayer(self.size, memory, attention, feed_forward, self.dropout_rate, self.normalize_before)
+    def _make(
+        self, memory: TokenMemory | None, attention: SourceAttention | None, in_size: int | None = None
+    ) -> SanmDecoderLayer:
+        size = in_size or self.size
+        feed_forward = NormedFeedForward(size, self.linear_units, self.dropout_rate, self.size)
+        return SanmDecoderLayer(size, memory, attention, feed_forward, self.dropout_rate, self.normalize_before)
 
 
 @tables.register("decoder_classes", "ParaformerSANMDecoder")

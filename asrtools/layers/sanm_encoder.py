@@ -51,13 +51,9 @@ def sanm_layers(
     ]
 
 
-@tables.register("encoder_classes", "SANMEncoderChunkOpt")
 @tables.register("encoder_classes", "SANMEncoder")
 class SANMEncoder(nn.Module):
-    """Features [B, T, input_size] to [B, T, output_size]; parameters encoders0, encoders, after_norm.
-
-    `chunk_size` and its like belong to the training of the streaming encoder, which is otherwise the same network.
-    """
+    """Features [B, T, input_size] to [B, T, output_size]; parameters encoders0, encoders, after_norm."""
 
     def __init__(
         self,
@@ -75,12 +71,6 @@ class SANMEncoder(nn.Module):
         kernel_size: int = 11,
         sanm_shfit: int | None = 0,
         selfattention_layer_type: str = "sanm",
-        chunk_size: int | list | tuple = (16,),
-        stride: int | list | tuple = (10,),
-        pad_left: int | list | tuple = (0,),
-        time: int = 0,
-        encoder_att_look_back_factor: int | list | tuple = (1,),
-        decoder_att_look_back_factor: int | list | tuple = (1,),
     ):
         super().__init__()
         if input_layer not in ("pe", "pe_online", None):
@@ -89,6 +79,7 @@ class SANMEncoder(nn.Module):
             raise ConfigError(f"encoder_conf.selfattention_layer_type is {selfattention_layer_type!r}; should be sanm")
         self.input_size = input_size
         self.size = output_size
+        self.memory_shift = sanm_shfit or 0
         self.embed = None if input_layer is None else SinusoidalPositionEncoder()
         shared = (
             output_size,
@@ -97,7 +88,7 @@ class SANMEncoder(nn.Module):
             dropout_rate,
             attention_dropout_rate,
             kernel_size,
-            sanm_shfit or 0,
+            self.memory_shift,
             normalize_before,
         )
         self.encoders0 = nn.ModuleList(sanm_layers(1, input_size, *shared))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from asrtools.errors import ConfigError
 from asrtools.layers.encoder_position import PositionalEncoding
 from asrtools.layers.feed_forward import PositionwiseFeedForward
+from asrtools.layers.hypothesis_place import places_of
 from asrtools.layers.mask import padding_mask
 from asrtools.layers.multi_head_attention import MultiHeadedAttention
 from asrtools.layers.norm import LayerNorm
@@ -111,13 +112,6 @@ class DecoderState:
         past = [(keys[rows], values[rows]) for keys, values in self.past]
         return DecoderState(source, mask, owners, past, self.num_tokens)
 
-    def places(self) -> tuple[int, Tensor]:
-        """Hypotheses of an utterance at most, M, and where each stands when every utterance has M places."""
-        counts = torch.bincount(self.owners, minlength=len(self.source[0][0]))
-        most = int(counts.max())
-        begins = counts.cumsum(0) - counts
-        return most, self.owners * most + torch.arange(len(self.owners)) - begins[self.owners]
-
 
 class AttentionDecoder(nn.Module):
     """What both decoders are made of; parameters embed, decoders, after_norm, output_layer."""
@@ -206,7 +200,7 @@ class TransformerDecoder(AttentionDecoder):
         device = state.source[0][0].device
         x = self.embed_at(tokens[:, None].to(device), state.num_tokens)
         num_utterances = len(state.source[0][0])
-        most, places = state.places()
+        most, places = places_of(state.owners, num_utterances)
         places = places.to(device)
         past = []
         for index, layer in enumerate(self.decoders):

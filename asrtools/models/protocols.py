@@ -34,6 +34,7 @@ class DecodeOptions:
     language: str = "auto"
     use_itn: bool = False
     ban_emo_unk: bool = False
+    decoding_model: str = "normal"  # of UniASR: fast, normal or offline
     timestamps: bool = True  # whether to keep what token times are computed from
 
 
@@ -88,6 +89,8 @@ class ChunkOptions:
     ahead: int = 5  # frames that are looked at before they count
     encoder_look_back: int = 0  # chunks that the encoder remembers; -1: all
     decoder_look_back: int = 0  # chunks that the decoder remembers
+    search: DecodeOptions = DecodeOptions()  # of a family that searches (UniASR, whose chunks its configuration cuts)
+    only_settled: bool = False  # whether tokens that may change yet wait until they do not
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,11 @@ class StreamRunner:
         self.network = network
         self.device = torch.device(device)
 
+    @property
+    def drops_tail(self) -> bool:
+        """Whether the last samples of a stream, too few for a frame, are left out, as published of Paraformer."""
+        return bool(getattr(self.network, "is_streaming", False))
+
     def start(self, options: ChunkOptions) -> object:
         return self.network.start(options)
 

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asrtools.errors import ConfigError
@@ -40,6 +40,8 @@ SEARCH = {
     "language": "language",
     "use_itn": "use_itn",
     "ban_emo_unk": "ban_emo_unk",
+    "decoding_model": "decoding_model",
+    "decoding_mode": "decoding_model",
     "clas_scale": "hotword_weight",
     "seaco_weight": "hotword_weight",
     "nfilter": "num_hotwords",
@@ -71,7 +73,7 @@ KNOWN = (*SEARCH, *BATCH, *STREAM, *INPUT, *TEXT)
 
 # Those that a command heeds although it has no option of that name.
 HEEDED = (
-    *("ban_emo_unk", "clas_scale", "seaco_weight", "nfilter", "text_norm"),
+    *("ban_emo_unk", "decoding_model", "decoding_mode", "clas_scale", "seaco_weight", "nfilter", "text_norm"),
     *("chunk_size", "encoder_chunk_look_back", "decoder_chunk_look_back", "batch_size_threshold_s"),
     *("merge_vad", "merge_length_s", "preset_spk_num"),
     *("dynamic_silence", "max_end_silence_time", "speech_noise_thres"),
@@ -129,11 +131,12 @@ class CallOptions:
 
     @property
     def chunks(self) -> ChunkOptions:
-        return chunk_options(
+        cut = chunk_options(
             list(self.get("chunk_size", [0, 10, 5])),
             int(self.get("encoder_chunk_look_back", 0)),
             int(self.get("decoder_chunk_look_back", 0)),
         )
+        return replace(cut, search=self.search)
 
 
 def split_overrides(given: Mapping[str, Any]) -> tuple[CallOptions, list[str], dict[str, Any]]:

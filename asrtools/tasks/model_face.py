@@ -91,7 +91,9 @@ class RecognitionFace:
         key = key if isinstance(key, str) else key[0]
         is_final = bool(call.get("is_final", False))
         if cache.get("stream") is None:
-            cache["stream"] = RecognitionStream(self.recognition.stream_network, self.model.frontend, call.chunks)
+            # results are put one after another, so that nothing can be taken back
+            chunks = replace(call.chunks, only_settled=True)
+            cache["stream"] = RecognitionStream(self.recognition.stream_network, self.model.frontend, chunks)
         decoded = cache["stream"].accept(packet_of(given, self.model.frontend.fs, call.fs), is_final)
         if is_final:
             cache.clear()

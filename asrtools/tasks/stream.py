@@ -13,6 +13,9 @@ from asrtools.tasks.network_input import step_ms
 
 
 class StreamNetwork(Protocol):
+    @property
+    def drops_tail(self) -> bool: ...
+
     def start(self, options: ChunkOptions) -> Any: ...
 
     def advance(self, chunks: Sequence[Chunk]) -> list[Decoded]: ...
@@ -72,7 +75,7 @@ class RecognitionStream:
         return joined(found)
 
     def _push_chunk(self, samples: np.ndarray, is_final: bool) -> None:
-        if is_final and len(samples) < self._step:  # too little to count, as published
+        if is_final and len(samples) < self._step and self.network.drops_tail:
             if self._has_begun:
                 self._chunks.append(Chunk(None, self.state, True))
             return

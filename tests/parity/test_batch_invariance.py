@@ -24,8 +24,9 @@ NAMES = (
     "branchformer",
     "e_branchformer",
     "transducer",
+    "uniasr",
 )
-SLOW = ("conformer", "transformer", "branchformer", "e_branchformer", "transducer")  # they search
+SLOW = ("conformer", "transformer", "branchformer", "e_branchformer", "transducer", "uniasr")  # they search
 
 
 @pytest.mark.parametrize("name", NAMES)
