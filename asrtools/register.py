@@ -82,7 +82,15 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "SpecAugLFR": "asrtools.features.spec_augment",
     },
     "preprocessor_classes": {"SpeechPreprocessSpeedPerturb": "asrtools.features.speed"},
-    "dataset_classes": {"AudioDataset": "asrtools.train.audio_dataset"},
+    "dataset_classes": {
+        "AudioDataset": "asrtools.train.audio_dataset",
+        "AudioDatasetHotword": "asrtools.train.hotword_dataset",
+        "SenseVoiceDataset": "asrtools.train.sense_voice_dataset",
+        "SenseVoiceCTCDataset": "asrtools.train.sense_voice_dataset",
+        "PunctuationDataset": "asrtools.train.punctuation_dataset",
+        "VadDataset": "asrtools.train.vad_dataset",
+        "SpeakerDataset": "asrtools.train.speaker_dataset",
+    },
     "index_ds_classes": {
         "IndexDSJsonl": "asrtools.train.list_index",
         "IndexDSJsonlRankFull": "asrtools.train.list_index",

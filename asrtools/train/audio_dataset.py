@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from asrtools.errors import ConfigError, DataError
 from asrtools.io.jsonl import from_line
 from asrtools.record import Utterance
 from asrtools.register import tables
+from asrtools.tasks.network_input import Loaded
 from asrtools.train.augment import FeatureLoader, generator_of
 from asrtools.train.batch import lengths, padded
+from asrtools.train.disturbance import Disturbance
+from asrtools.train.list_source import Lists
 
 Sample = dict[str, Any]  # arrays by the keywords of forward, and "key"
 
@@ -27,11 +30,11 @@ class AudioDataset:
     seed, the epoch and the key alone.
     """
 
-    default_index = "IndexDSJsonl"
+    index_defaults: Mapping[str, Any] = {}  # what its index is given where dataset_conf says nothing
 
     def __init__(
         self,
-        path: str | Path,
+        path: Lists,
         index_ds: str | None = None,
         frontend: Any = None,
         tokenizer: Any = None,
@@ -42,19 +45,31 @@ class AudioDataset:
         preprocessor_speech_conf: Mapping[str, Any] | None = None,
         preprocessor_text: str | None = None,
         preprocessor_text_conf: Mapping[str, Any] | None = None,
+        noise_scp: str | None = None,
+        noise_apply_prob: float = 1.0,
+        noise_db_range: str | float | Sequence[float] = (5.0, 20.0),
+        rir_scp: str | None = None,
+        rir_apply_prob: float = 1.0,
         specaug: Callable | None = None,
         seed: int = 0,
         **index_conf: Any,
     ):
-        self.index = make_index(index_ds or self.default_index, path, is_training, index_conf)
+        self.index = make_index(
+            index_ds or "IndexDSJsonl", path, {**self.index_defaults, **index_conf, "is_training": is_training}
+        )
         self.frontend, self.tokenizer = frontend, tokenizer
         self.is_training = is_training
         self.int_pad_value, self.float_pad_value = int_pad_value, float_pad_value
-        of_samples = _preprocessor(preprocessor_speech, preprocessor_speech_conf, "speech") if is_training else None
+        of_speech = _preprocessor(preprocessor_speech, preprocessor_speech_conf, "speech") if is_training else None
+        if of_speech is not None:
+            of_speech = SpeechPreprocessor(of_speech, frontend.fs)
+        disturbs = is_training and (noise_scp or rir_scp)
+        noise = (noise_scp, noise_apply_prob, noise_db_range, rir_scp, rir_apply_prob)
+        of_samples = (of_speech, Disturbance(frontend.fs, *noise) if disturbs else None)
         self.of_text = _preprocessor(preprocessor_text, preprocessor_text_conf, "text") if is_training else None
         self.loader = FeatureLoader(
             frontend,
-            tuple(one for one in (of_samples,) if one is not None),
+            tuple(one for one in of_samples if one is not None),
             tuple(one for one in (specaug,) if one is not None and is_training),
         )
         self.seed, self.epoch = seed, 0
@@ -88,8 +103,11 @@ class AudioDataset:
         return int(self.target_lens[index])
 
     def utterance(self, index: int) -> Utterance:
-        row = self.index[index]
-        utterance = row if isinstance(row, Utterance) else _from_mapping(row, index)
+        if hasattr(self.index, "utterance"):
+            utterance = self.index.utterance(index)
+        else:  # an index from outside gives rows
+            row = {"key": f"row-{index}", **self.index[index]}
+            utterance = from_line(json.dumps(row), f"row {index}")
         if utterance.status == "error":
             raise DataError(f"{utterance.key}: {utterance.error}")
         return utterance
@@ -101,13 +119,15 @@ class AudioDataset:
 
     def speech(self, utterance: Utterance, rng: np.random.Generator) -> np.ndarray:
         """float32 [T, D]"""
-        loaded = self.loader(utterance, rng)
+        return self.checked(self.loader(utterance, rng), utterance.key)
+
+    def checked(self, loaded: Loaded, key: str) -> np.ndarray:
         if loaded.feats is None:
-            raise DataError(f"{utterance.key}: {loaded.utterance.error}")
+            raise DataError(f"{key}: {loaded.utterance.error}")
         if not len(loaded.feats):
-            raise DataError(f"{utterance.key}: is too short for a single frame; remove it")
+            raise DataError(f"{key}: is too short for a single frame; remove it")
         if not np.isfinite(loaded.feats).all():
-            raise DataError(f"{utterance.key}: its features hold nan or infinite values; look at the recording")
+            raise DataError(f"{key}: its features hold nan or infinite values; look at the recording")
         return loaded.feats
 
     def text(self, utterance: Utterance) -> np.ndarray:
@@ -136,12 +156,11 @@ class AudioDataset:
         return {name: padded(rows, value), f"{name}_lengths": lengths(rows)}
 
 
-def make_index(name: str, path: str | Path, is_training: bool, conf: Mapping[str, Any]) -> Any:
+def make_index(name: str, path: Lists, conf: Mapping[str, Any]) -> Any:
     """The registered index of that name over a list; of `conf` it gets what it knows."""
     cls = tables.index_ds_classes.find(name)
     known = parameters_of(cls)
-    given = {**conf, "is_training": is_training}
-    return cls(path, **{key: value for key, value in given.items() if known is None or key in known})
+    return cls(path, **{key: value for key, value in conf.items() if known is None or key in known})
 
 
 def _preprocessor(name: str | None, conf: Mapping[str, Any] | None, kind: str) -> Any:
@@ -154,13 +173,22 @@ def _preprocessor(name: str | None, conf: Mapping[str, Any] | None, kind: str) -
         raise ConfigError(f"dataset_conf.preprocessor_{kind}_conf does not fit {name}: {error}") from error
 
 
+@dataclass(frozen=True)
+class SpeechPreprocessor:
+    """A preprocessor of samples; one from outside takes the rate, as published, and ours a generator."""
+
+    preprocessor: Any
+    fs: int
+
+    def __call__(self, samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if type(self.preprocessor).__module__.startswith("asrtools."):
+            return self.preprocessor(samples, rng)
+        return np.asarray(self.preprocessor(samples, fs=self.fs), dtype=np.float32)
+
+
 def _column(index: Any, name: str, method: str) -> np.ndarray:
     column = getattr(index, name, None)
     if column is None:  # an index from outside is asked row by row, as the documents have it
         column = np.array([getattr(index, method)(index[number]) for number in range(len(index))])
         setattr(index, name, column)
     return column
-
-
-def _from_mapping(row: Mapping[str, Any], index: int) -> Utterance:
-    return from_line(json.dumps({"key": f"row-{index}", **row}), f"row {index}")

@@ -4,28 +4,24 @@ What an epoch gives is a pure function of seed, epoch and data, so that training
 nothing but the numbers of epoch and step.
 """
 
-import difflib
-import inspect
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from asrtools.build import keywords_for, parameters_of
 from asrtools.config import Config
-from asrtools.errors import ConfigError, DataError
+from asrtools.errors import DataError
 from asrtools.register import tables
 from asrtools.tasks.network_input import step_ms
 from asrtools.train.batch import Batch
+from asrtools.train.dataset_conf import build_specaug, check_keys, dataset_class, facts_of, fitting
+from asrtools.train.list_source import Lists
 
 UNREADABLE = "cannot be used"
-LOADER_KEYS = {"num_workers", "pin_memory", "prefetch_factor", "persistent_workers", "batch_sampler", "index_ds"}
-WITHOUT_MEANING = {"retry", "rank_split", "audio_adaptor_downsample_rate", "audio_encoder_downsample_rate", "dataset"}
 PREFETCH = 4
 
 
@@ -111,6 +107,11 @@ class TrainingData:
             counts[UNREADABLE] += len(self.failed)
         return counts
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of what is told apart (speakers); none where the vocabulary or the model says it."""
+        return tuple(getattr(self.dataset, "speakers", ()))
+
     def num_steps(self, number: int = 0) -> int:
         """Batches of an epoch."""
         return len(self._plan(number))
@@ -176,7 +177,7 @@ def _as_it_is(answer: Answer) -> Answer:
 
 def open_data(
     config: Config,
-    lists: str | Path | Sequence[str | Path],
+    lists: Lists,
     *,
     frontend: Any,
     tokenizer: Any,
@@ -185,22 +186,27 @@ def open_data(
     world_size: int = 1,
     seed: int = 0,
     is_training: bool = True,
+    like: TrainingData | None = None,
     warn: Callable[[str], Any] | None = None,
 ) -> TrainingData:
-    """The data set that `dataset`, `dataset_conf` and the kind of network ask for."""
+    """The data set that `dataset`, `dataset_conf` and the kind of network ask for.
+
+    `like`: the training data, whose speakers are those of the validation data too.
+    """
     conf = config.section("dataset_conf")
-    cls = tables.dataset_classes.find(str(config.values.get("dataset") or "AudioDataset"))
+    cls = dataset_class(config, network_name)
     sampler_cls = tables.batch_sampler_classes.find(str(conf.get("batch_sampler") or "BatchSampler"))
-    index_cls = tables.index_ds_classes.find(str(conf.get("index_ds") or getattr(cls, "default_index", "IndexDSJsonl")))
-    _check_keys(config, conf, [cls, index_cls, sampler_cls])
-    specaug = _specaug(config) if is_training else None
+    check_keys(config, [cls, tables.index_ds_classes.find(str(conf.get("index_ds") or "IndexDSJsonl")), sampler_cls])
+    specaug = build_specaug(config) if is_training else None
+    if like is not None and like.classes:
+        conf.setdefault("speakers", list(like.classes))
     given = {**conf, "frontend": frontend, "tokenizer": tokenizer, "is_training": is_training, "seed": seed}
-    dataset = cls(lists, **_known(cls, {**given, "specaug": specaug}))
+    dataset = cls(lists, **fitting(cls, {"specaug": specaug, **facts_of(config, network_name), **given}))
     if not len(dataset):
         dropped = ", ".join(f"{count} {reason}" for reason, count in getattr(dataset, "dropped", {}).items())
         raise DataError(f"{lists}: has no row to train on" + (f"; left out: {dropped}" if dropped else ""))
     placed = {"rank": rank, "num_replicas": world_size, "is_training": is_training, "seed": seed}
-    sampler = sampler_cls(dataset, **_known(sampler_cls, {"batch_size": 1, **conf, **placed}))
+    sampler = sampler_cls(dataset, **fitting(sampler_cls, {"batch_size": 1, **conf, **placed}))
     if len(dataset) < world_size:
         raise DataError(f"{lists}: has {len(dataset)} rows for {world_size} processes; each needs at least one")
     num_workers = min(int(conf.get("num_workers", 4)), _num_cpus(), len(dataset))
@@ -213,41 +219,6 @@ def open_data(
         pin_memory=bool(conf.get("pin_memory", True)) and torch.cuda.is_available(),
         warn=warn,
     )
-
-
-def _specaug(config: Config) -> Any:
-    name = config.values.get("specaug")
-    if not name:
-        return None
-    cls = tables.specaug_classes.find(str(name))
-    return cls(**keywords_for(cls, config, "specaug_conf"))
-
-
-def _known(cls: type, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(cls).parameters.values()
-    if any(one.kind is one.VAR_KEYWORD for one in parameters):
-        return dict(keywords)
-    names = {one.name for one in parameters}
-    return {key: value for key, value in keywords.items() if key in names}
-
-
-def _check_keys(config: Config, conf: Mapping[str, Any], classes: Sequence[type]) -> None:
-    """A key that no part knows is an error; a class from outside that takes any keyword may know all."""
-    known = {*LOADER_KEYS, *WITHOUT_MEANING}
-    for cls in classes:
-        names = parameters_of(cls)
-        if names is None and not cls.__module__.startswith("asrtools."):
-            return
-        known |= set(names or _names_of(cls))
-    for key in conf:
-        if key not in known:
-            near = difflib.get_close_matches(key, sorted(known), n=1)
-            cure = f"did you mean {near[0]}?" if near else "it knows " + ", ".join(sorted(known))
-            raise ConfigError(f"{config.origin(f'dataset_conf.{key}')}: nothing knows dataset_conf.{key}; {cure}")
-
-
-def _names_of(cls: type) -> list[str]:
-    return [name for base in cls.__mro__ if base is not object for name in inspect.signature(base).parameters]
 
 
 def _num_cpus() -> int:

@@ -1,6 +1,7 @@
 import json
 import pickle
 
+import numpy as np
 import pytest
 
 from asrtools.errors import DataError
@@ -16,11 +17,11 @@ def test_rows_come_back_as_they_stand(tmp_path, write_rows) -> None:
     path = write_rows(tmp_path / "a.jsonl", [row("u1"), row("u2", 50, emo_target="<|SAD|>"), row("u3")])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n\r\n"))
     index = ListIndex(path)
-    assert [index[number].key for number in range(len(index))] == ["u1", "u2", "u3"]
-    assert index[1].extra == {"emo_target": "<|SAD|>"}
+    assert [index[number]["key"] for number in range(len(index))] == ["u1", "u2", "u3"]
+    assert index.utterance(1).extra == {"emo_target": "<|SAD|>"}
     assert index.source_lens.tolist() == [100, 50, 100]
     assert index.get_target_len(0) == 2
-    assert pickle.loads(pickle.dumps(index))[2].key == "u3"
+    assert pickle.loads(pickle.dumps(index))[2]["key"] == "u3"
 
 
 def test_every_row_left_out_is_counted_with_its_reason(tmp_path, write_rows) -> None:
@@ -36,7 +37,7 @@ def test_every_row_left_out_is_counted_with_its_reason(tmp_path, write_rows) -> 
     path = write_rows(tmp_path / "a.jsonl", rows)
     path.write_text(path.read_text() + '{"key": "broken\n{"source": "x.wav", "target": "a"}\n')
     index = ListIndex(path, min_source_length=10, max_target_length=50, max_token_length=2080)
-    assert [index[number].key for number in range(len(index))] == ["kept"]
+    assert [index[number]["key"] for number in range(len(index))] == ["kept"]
     assert index.dropped == {
         "source_len above 2048": 1,
         "source_len below 10": 1,
@@ -64,13 +65,55 @@ def test_a_list_of_lists_is_gone_through_in_parts(tmp_path, write_rows) -> None:
     index = ListIndex(tmp_path / "train.list", data_split_num=2)
     assert index.parts == [(0, 6), (6, 10)]
     assert ListIndex(tmp_path / "train.list", data_split_num=2, is_training=False).parts == [(0, 10)]
-    assert index[7].key == "u3b"
+    assert index[7]["key"] == "u3b"
 
 
 def test_a_list_of_lists_that_is_something_else_says_so(tmp_path) -> None:
     (tmp_path / "text").write_text("u1 hello\n")
     with pytest.raises(DataError, match="names 'u1 hello'"):
         ListIndex(tmp_path / "text")
+
+
+def test_a_data_directory_is_a_list(rows, tmp_path) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    (folder / "wav.scp").write_text("".join(f"{one['key']} {one['source']}\n" for one in rows[:3]))
+    (folder / "text").write_text(f"{rows[0]['key']} 一 二\n{rows[1]['key']} 三\nstranger 四\n", encoding="utf-8")
+    index = ListIndex(folder)
+    assert [index[number]["target"] for number in range(len(index))] == ["一 二", "三"]
+    assert index.source_lens.tolist() == [one["source_len"] for one in rows[:2]]
+    assert index.dropped == {"no target": 1, "a bad line of the data directory": 1}
+    assert pickle.loads(pickle.dumps(index))[1]["source"] == rows[1]["source"]
+
+
+def test_features_are_measured_by_their_frames(tmp_path, write_rows) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((37, 80), np.float32))
+    index = ListIndex(write_rows(tmp_path / "a.jsonl", [{**row("u1", None), "source": str(tmp_path / "a.npy")}]))
+    assert index.source_lens.tolist() == [37]
+
+
+def test_texts_alone_are_a_list_where_no_audio_is_wanted(tmp_path, write_rows) -> None:
+    (tmp_path / "lines.txt").write_text("你好。\n\n再见，朋友。\n", encoding="utf-8")
+    (tmp_path / "text").write_text("u1 hello, world.\n")
+    rows = write_rows(tmp_path / "a.jsonl", [{"key": "u2", "target": "是的。"}])
+    index = ListIndex([tmp_path / "lines.txt", tmp_path / "text", rows], needs_source=False)
+    found = [index.utterance(number) for number in range(len(index))]
+    assert [one.target for one in found] == ["你好。", "再见，朋友。", "hello, world.", "是的。"]
+    assert [one.key for one in found][2:] == ["u1", "u2"]
+    assert index.source_lens.tolist() == [3, 6, 2, 3]
+    assert len(ListIndex(tmp_path, needs_source=False)) == 1  # a data directory's text
+
+
+def test_long_recordings_are_cut_into_windows(tmp_path, write_rows) -> None:
+    index = ListIndex(write_rows(tmp_path / "a.jsonl", [row("u1", 250), row("u2", 100)]), window=100)
+    spans = [(one.key, one.start_ms, one.end_ms) for one in map(index.utterance, range(len(index)))]
+    assert spans == [("u1", 0, 1000), ("u1", 1000, 2000), ("u1", 2000, 2500), ("u2", 0, 1000)]
+
+
+def test_several_lists_are_one(tmp_path, write_rows) -> None:
+    names = [write_rows(tmp_path / f"{n}.jsonl", [row(f"u{n}")]) for n in range(3)]
+    index = ListIndex(names, data_split_num=3)
+    assert index.parts == [(0, 1), (1, 2), (2, 3)]
 
 
 @pytest.mark.slow
