@@ -22,6 +22,7 @@ COMMANDS = {
     "spk-diarize": "Find who speaks when.",
     "train": "Train or fine-tune a model.",
     "average-ckpt": "Average the parameters of checkpoints.",
+    "plot": "Draw the curves of a training run.",
     "export": "Write a model as ONNX or TorchScript.",
     "score": "Compare recognised text with references.",
     "itn": "Write numbers, dates and units in digits.",
@@ -69,8 +70,8 @@ class Umbrella(click.Group):
 def asrtools() -> None:
     """A speech-recognition suite for the command line.
 
-    Every command but `doctor`, `info`, `merge-shards` and `config` is also a program of its own; `export` is written
-    `asrtools export`, since the shell has a builtin of that name.
+    Every command but `doctor`, `info`, `plot`, `merge-shards` and `config` is also a program of its own; `export` is
+    written `asrtools export`, since the shell has a builtin of that name.
     """
 
 

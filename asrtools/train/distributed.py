@@ -102,6 +102,11 @@ def device_of(name: str, place: Place, gpuids: Sequence[int] = ()) -> str:
     return name
 
 
+def num_gpus() -> int:
+    """Those that this process sees and that no launcher has given to others."""
+    return 0 if place_of(os.environ) else torch.cuda.device_count()
+
+
 def start_workers(arguments: Sequence[str], num: int) -> int:
     """Run this command `num` times side by side; the exit code."""
     import logging
@@ -122,6 +127,7 @@ def start_workers(arguments: Sequence[str], num: int) -> int:
         monitor_interval=0.1,
     )
     os.environ[PARENT] = str(os.getpid())
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # that each parameter was used is no warning
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // num)))
     code = "from asrtools.commands.train import main; main()"
     try:

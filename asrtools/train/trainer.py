@@ -2,6 +2,7 @@
 
 import itertools
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
@@ -61,6 +62,7 @@ class Trainer:
             self.restore(initial)
         if not self.place.is_alone and any(p.requires_grad for p in self.network.parameters()):
             ids = [torch.device(self.device)] if self.device.startswith("cuda") else None
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
             self.parallel = DistributedDataParallel(
                 self.network, device_ids=ids, find_unused_parameters=self.settings.find_unused_parameters
             )

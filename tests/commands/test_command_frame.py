@@ -12,7 +12,7 @@ import pytest
 from asrtools.commands.asrtools import COMMANDS
 from asrtools.commands.command import Tally, command
 
-NAMES = [name for name in COMMANDS if name not in ("config", "doctor", "info", "merge-shards")]
+NAMES = [name for name in COMMANDS if name not in ("config", "doctor", "info", "merge-shards", "plot")]
 HEAVY = {"torch", "numpy", "scipy", "lhotse", "soundfile", "omegaconf", "modelscope_hub", "tqdm"}
 
 

@@ -56,3 +56,11 @@ def tone(digit: int, rng: np.random.Generator) -> np.ndarray:
     time = np.arange(int(16000 * rng.uniform(0.25, 0.4))) / 16000
     wave = np.sin(2 * np.pi * 300 * 1.25**digit * time) * np.hanning(len(time))
     return 0.3 * wave + 0.003 * rng.standard_normal(len(time))
+
+
+def run_in_process(arguments: list[str]) -> int:
+    """The command `train` in this process; its exit code."""
+    from asrtools.commands.train import train
+
+    with train.make_context("train", list(arguments)) as context:
+        return train.invoke(context)
