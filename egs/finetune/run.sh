@@ -88,7 +88,7 @@ if runs 3 "training in $exp/model"; then
     [ -z "$gpuid_list" ] || device=(--gpuid_list "$gpuid_list")
     # shellcheck disable=SC2086  # several words
     $cmd JOB=1:1 "$exp/log/train.JOB.log" \
-        train --init "$model" --hub "$hub" --train "$exp/list/train.jsonl" --valid "$exp/list/validation.jsonl" --output-dir "$exp/model" \
+        train --model "$model" --hub "$hub" --train "$exp/list/train.jsonl" --valid "$exp/list/validation.jsonl" --output-dir "$exp/model" \
         "${device[@]}" "++dataset_conf.batch_type=$batch_type" "++dataset_conf.batch_size=$batch_size" \
         "++train_conf.max_epoch=$max_epoch" "++optim_conf.lr=$lr" ${freeze:+"++freeze_param=$freeze"} $train_args
 fi

@@ -119,3 +119,20 @@ def test_the_sampler_gives_right_tokens_where_the_first_pass_was_wrong(oracle: P
     right = network.embed_tokens(text * is_token)
     assert torch.equal(mixed[is_token], right[is_token])
     assert not mixed[~is_token].any()
+
+
+def test_a_decoder_with_positions_samples_embeddings_that_have_them(oracle: Path) -> None:
+    name = "paraformer_conformer"
+    network, inputs = trainable(oracle / name), batch(oracle / name)
+    network.sampling_ratio = 1.0
+    encoded, lens = network.encode(inputs["speech"], inputs["speech_lengths"].flatten())
+    text, text_lens = network.targets(inputs["text"], inputs["text_lengths"].flatten())
+    embedded, _, _ = network.predictor.to_length(encoded, lens, text_lens)
+    mixed, logits = network.sample(encoded, lens, text, text_lens, embedded)
+    is_token = text != network.ignore_id
+    right = network.decoder.embed_at(text * is_token)
+    is_given = (mixed == right).all(-1) & is_token
+    num_wrong = ((logits.argmax(-1) != text) & is_token).sum(1)
+    assert is_given.sum(1).tolist() == num_wrong.tolist()
+    assert torch.equal(mixed[is_token & ~is_given], embedded[is_token & ~is_given])
+    assert network(**inputs)[0].isfinite()

@@ -115,4 +115,6 @@ class ParaformerLoss:
         """[B, N] to [B, N, D]; the output layer's rows where embeddings are shared with it."""
         if self.decoder.embed is None:
             return F.embedding(ids, self.decoder.output_layer.weight)
+        if hasattr(self.decoder, "embed_at"):  # with positions, as published
+            return self.decoder.embed_at(ids)
         return self.decoder.embed(ids)
