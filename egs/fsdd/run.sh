@@ -8,7 +8,7 @@
 #   2      data/SPLIT/{train,dev,test,list}                   its recordings, one to five in a row
 #   3      exp/SPLIT/{MODEL.mvn,tokens.json,seg_dict}         data/SPLIT/train
 #   4      exp/SPLIT/MODEL.SEED, model directories            data/SPLIT/list, exp/SPLIT
-#   5      exp/SPLIT/MODEL.SEED/{dev,test}/1best_recog        exp/SPLIT/MODEL.SEED, data/SPLIT/{dev,test}
+#   5      exp/SPLIT/MODEL.SEED/test/1best_recog/text.cer     exp/SPLIT/MODEL.SEED, data/SPLIT/test
 #   6      exp/results.txt: digit error rates, and by steps   what stages 4 and 5 left
 #
 # SPLIT official: indices 0 to 4 of each digit and speaker are test, as its publisher says, 5 and 6 dev; any other SPLIT is a speaker who
@@ -111,18 +111,16 @@ if runs 4 "training of ${#runs_of_training[@]} models in $exp"; then
     done
 fi
 
-if runs 5 "texts and digit error rates"; then
+if runs 5 "texts and digit error rates of test"; then
     for run in "${runs_of_training[@]}"; do
         read -r split model seed <<<"$run"
         dir=$exp/$split/$model.$seed
         need "$dir/model.pt" 4
-        for name in dev test; do
-            best=$dir/$name/1best_recog
-            if fresh "$best/text.cer" "$dir/model.pt"; then continue; fi
-            $cmd JOB=1:1 "$exp/log/decode_$split.$model.$seed.$name.JOB.log" \
-                decode --model "$dir" --device cpu --ncpu "$nj" --output-dir "$dir/$name" "$data/$split/$name"
-            score "$data/$split/$name/text" "$best/text" "$best/text.cer"
-        done
+        best=$dir/test/1best_recog
+        if fresh "$best/text.cer" "$dir/model.pt"; then continue; fi
+        $cmd JOB=1:1 "$exp/log/decode_$split.$model.$seed.JOB.log" \
+            decode --model "$dir" --device cpu --ncpu "$nj" --output-dir "$dir/test" "$data/$split/test"
+        score "$data/$split/test/text" "$best/text" "$best/text.cer"
     done
 fi
 

@@ -1,6 +1,6 @@
 """Digit error rates of the trained models, their median over seeds, and how they fell with the steps of training.
 
-    python local/results.py EXP "SPLITS" "MODELS" "SEEDS"
+python local/results.py EXP "SPLITS" "MODELS" "SEEDS"
 """
 
 import json
