@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from asrtools.build import LoadedModel, load_model
-from asrtools.models.protocols import ChunkOptions, Decoded, DecodeOptions
+from asrtools.models.protocols import Chunk, ChunkOptions, Decoded, DecodeOptions
 from asrtools.tasks.cif_times import token_spans
 from asrtools.text.surface import auto_model_text
 
@@ -149,12 +149,12 @@ def stream(model: LoadedModel, wave: np.ndarray, options: ChunkOptions) -> list[
         piece = wave[index * hop : (index + 1) * hop]
         is_final = (index + 1) * hop > len(wave)
         if is_final and len(piece) < 960:
-            found.append(model.network.advance(None, state, True))
+            found += model.network.advance([Chunk(None, state, True)])
             continue
         feats = frontend.accept(piece)
         if is_final:
             feats = np.concatenate([feats, frontend.finish()])
-        found.append(model.network.advance(torch.from_numpy(feats), state, is_final))
+        found += model.network.advance([Chunk(torch.from_numpy(feats), state, is_final)])
     return found
 
 
@@ -185,7 +185,8 @@ def test_two_streams_on_one_model_do_not_touch(models: dict[str, LoadedModel], o
         found: list[list[tuple[int, ...]]] = [[] for _ in feats]
         steps = [(index, begin) for index, one in enumerate(feats) for begin in range(0, len(one) // 10 * 10, 10)]
         for index, begin in sorted(steps, key=lambda step: step[1]) if interleaved else steps:
-            found[index].append(model.network.advance(feats[index][begin : begin + 10], states[index], False).ids)
+            chunk = Chunk(feats[index][begin : begin + 10], states[index])
+            found[index].append(model.network.advance([chunk])[0].ids)
         return found
 
     assert texts(interleaved=True) == texts(interleaved=False)
