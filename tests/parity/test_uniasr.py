@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 
 from asrtools import AutoModel
 from asrtools.build import LoadedModel, load_model
+from asrtools.commands.decode import decode
 from asrtools.errors import ConfigError
 from asrtools.layers.overlap_chunk import ChunkShape, chunk_mask
 from asrtools.models.protocols import Chunk, ChunkOptions, Decoded, DecodeOptions, Recognizer, StreamingRecognizer
 from asrtools.models.uniasr import loss as uniasr_loss
 from asrtools.models.uniasr.model import MODES, Pass, UniASR
+from asrtools.pipelines import Tasks, pipeline
 from asrtools.record import Utterance
 from asrtools.tasks.recognition import open_recognition
 from asrtools.tasks.stream import RecognitionStream, joined
@@ -257,6 +262,75 @@ def test_auto_model_hears_packets_where_it_is_given_a_cache(oracle: Path, stored
     ]
     said = "".join(text[0]["text"] for text in texts).replace(" ", "")
     assert said == stored.results["odd|fast|beam5"][0]["text"].replace(" ", "")
+
+
+def test_the_pipeline_of_the_documents_takes_decoding_model(oracle: Path, stored: Stored) -> None:
+    wav = str(oracle / "wavs/odd.wav")
+    recognise = pipeline(
+        Tasks.auto_speech_recognition,
+        model=str(oracle / "uniasr"),
+        ngpu=0,
+        param_dict={"decoding_model": "offline", "beam_size": 1},
+    )
+    assert recognise(audio_in=wav)["text"] == stored.results["odd|offline|beam1"][0]["text"]
+    for name in ("normal", "online"):
+        told = recognise(audio_in=wav, param_dict={"decoding_model": name})["text"]
+        assert told == stored.results["odd|normal|beam1"][0]["text"]
+
+
+def test_decode_takes_the_mode_by_both_its_names(oracle: Path, stored: Stored) -> None:
+    wav, wanted = str(oracle / "wavs/odd.wav"), stored.results["odd|fast|beam5"][0]["text"]
+    for option in (["--decoding-mode", "fast"], ["++decoding_model=fast"], ["++decoding_mode=fast"]):
+        result = CliRunner().invoke(decode, ["--model", str(oracle / "uniasr"), "--device", "cpu", *option, wav])
+        assert (result.exit_code, result.stdout) == (0, f"odd {wanted}\n"), result.stderr
+
+
+KANA = [chr(code) for code in (*range(0x3041, 0x3097), *range(0x30A1, 0x30FB))]
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "num_spaces"),
+    [
+        (KANA, 0),  # Japanese: characters, unspaced
+        ([chr(0xAC00 + 28 * n) + "@@" * (n % 3 == 0) for n in range(300)], None),  # Korean: pieces of words
+        (["\u2581" * (n % 2 == 0) + "äéñш"[n % 4] + chr(97 + n % 26) + chr(97 + n // 26) for n in range(300)], None),
+    ],
+)
+def test_words_of_each_language_stand_apart_or_not(
+    oracle: Path, stored: Stored, tmp_path: Path, alphabet: list[str], num_spaces: int | None
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(oracle / "uniasr", folder)
+    size = len(stored.model.tokenizer.token_list)
+    more = [chr(0x4E00 + n) for n in range(size)]  # where the alphabet is too short
+    tokens = ["<blank>", "<s>", "</s>", *[*alphabet, *more][: size - 4], "<unk>"]
+    (folder / "tokens.json").write_text(json.dumps(tokens), encoding="utf-8")
+    wav = str(oracle / "wavs/aishell.wav")
+    result = CliRunner().invoke(decode, ["--model", str(folder), "--device", "cpu", "--decoding-mode", "offline", wav])
+    assert result.exit_code == 0, result.stderr
+    text = result.stdout.removeprefix("aishell ").rstrip("\n")
+    said = [tokens[one] for one in stored.recognize("aishell", decoding_model="offline")[0].ids]
+    assert not any(sign in text for sign in ("@", "\u2581"))
+    assert text.replace(" ", "") == "".join(said).replace("@@", "").replace("\u2581", "")
+    if num_spaces is None:
+        starts = sum("\u2581" in one for one in said) or sum("@@" not in one for one in said)
+        num_spaces = starts - 1 + ("\u2581" in "".join(said) and "\u2581" not in said[0])
+    assert text.count(" ") == num_spaces
+
+
+def test_eight_kilohertz_is_the_frontend_s_business(oracle: Path, tmp_path: Path) -> None:
+    """The published 8k models differ in frontend_conf.fs: samples of any rate come out at that of the model."""
+    folder = tmp_path / "model"
+    shutil.copytree(oracle / "uniasr", folder)
+    config = (folder / "config.yaml").read_text().replace("fs: 16000", "fs: 8000")
+    (folder / "config.yaml").write_text(config)
+    model = AutoModel(model=str(folder), device="cpu", ncpu=1)
+    wav = oracle / "wavs/odd.wav"
+    samples, _ = soundfile.read(wav, dtype="float32")
+    from_file = model.generate(str(wav), decoding_model="fast")[0]["text"]
+    low = soxr.resample(samples, 16000, 8000)
+    assert from_file == model.generate(low, fs=8000, decoding_model="fast")[0]["text"]
+    assert from_file
 
 
 def fires_once_a_frame(hidden: Tensor, weights: Tensor, num: int) -> Tensor:

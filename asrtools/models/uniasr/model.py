@@ -32,10 +32,11 @@ class Mode:
 
 
 MODES = {"fast": Mode(0, False), "normal": Mode(0, True), "offline": Mode(1, True)}
+RENAMED = {"online": "normal"}  # as older scripts of these models have it
 
 
 def mode_of(options: DecodeOptions) -> Mode:
-    mode = MODES.get(options.decoding_model)
+    mode = MODES.get(RENAMED.get(options.decoding_model, options.decoding_model))
     if mode is None:
         raise ConfigError(f"decoding_model is {options.decoding_model!r}; should be {', '.join(MODES)}")
     return mode
