@@ -169,8 +169,13 @@ rm -f "$venv"/ready.[0-9]*
 
 # ---------------------------------------------------------------- anything to do?
 
+known_extras=$(awk '
+  /^\[/ { inside = ($0 ~ /^\[options.extras_require\]/); next }
+  inside && /^[A-Za-z0-9_-]+[ \t]*=/ { sub(/[ \t]*=.*/, ""); print }' "$root/setup.cfg")
+# what was remembered, as long as setup.cfg has it
+remembered=$({ cat "$venv/extras" 2>/dev/null || true; } | tr ' ' '\n' | grep -xF -e "$known_extras" || true)
 # as "a b c", sorted, each once
-extras=$({ printf '%s\n' "$extras"; cat "$venv/extras" 2>/dev/null || true; } | tr ',' ' ' | tr ' ' '\n' | sed '/^$/d' | sort -u | tr '\n' ' ')
+extras=$(printf '%s\n%s\n' "$extras" "$remembered" | tr ',' ' ' | tr ' ' '\n' | sed '/^$/d' | sort -u | tr '\n' ' ')
 extras=${extras% }
 pins() { awk -v want="$1" '$0 ~ "^" want "==" { sub(";.*", ""); print; exit }' "$constraints"; }
 
@@ -191,14 +196,8 @@ fi
 # the marker gets this time, not the end's, so that a change made to the pins meanwhile is seen
 : >"$stamp"
 
-unknown_extras=$(awk -v asked="$extras" '
-  /^\[/ { inside = ($0 ~ /^\[options.extras_require\]/); next }
-  inside && /^[A-Za-z0-9_-]+[ \t]*=/ { sub(/[ \t]*=.*/, ""); known[$0]; names = names " " $0 }
-  END {
-    n = split(asked, list, " ")
-    for (i = 1; i <= n; i++) if (!(list[i] in known)) { printf "%s; it has%s", list[i], names; exit }
-  }' "$root/setup.cfg")
-[ -z "$unknown_extras" ] || usage_error "setup.cfg has no extra $unknown_extras"
+unknown_extras=$(printf '%s\n' "$extras" | tr ' ' '\n' | grep -vxF -e "$known_extras" -e '' || true)
+[ -z "$unknown_extras" ] || usage_error "setup.cfg has no extra ${unknown_extras%%$'\n'*}; it has ${known_extras//$'\n'/ }"
 
 # ---------------------------------------------------------------- which Python, whose torch
 

@@ -1,14 +1,24 @@
 """tn: spell numbers, dates and units out: reads and writes `key text` lines."""
 
-from asrtools.commands.command import launch
-from asrtools.commands.options import data_argument
-from asrtools.commands.unfinished import unfinished
+from typing import Any
+
+from asrtools.commands.command import command, launch
+from asrtools.commands.rewrite_options import rewrite, rewrite_options
+
+EXAMPLE = """\
+tn --lang zh data/train > text.spoken
+tn --lang en --jsonl list.jsonl > spoken.jsonl"""
 
 
-@unfinished("text normalisation", example="tn --lang zh text > text.spoken")
-@data_argument
-def tn() -> None:
-    """Spell numbers, dates and units out: reads and writes `key text` lines."""
+@command(example=EXAMPLE, reads_stdin=True)
+@rewrite_options
+def tn(**options: Any) -> int:
+    """Spell numbers, dates, money and units out: `key text` lines in, the same out; records in, records out.
+
+    What is no number stays as it is, blanks and capitals too, and words that did not change keep their times. DATA is
+    a text file, a data directory, a list of records or - for stdin. The grammars are wetext's.
+    """
+    return rewrite("tn", **options)
 
 
 def main() -> None:

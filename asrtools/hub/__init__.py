@@ -93,6 +93,8 @@ def _id_on(name: str, hub: str, client: ModuleType, without_loader: bool) -> str
         cure = f"did you mean {' or '.join(near)}?" if near else "`download --list` shows the names there are"
         raise HubError(f"{name}: is no directory and no model that is known; {cure}")
     if not entry.has_loader and not without_loader:
+        if entry.command:
+            raise HubError(f"{name}: is no model that is loaded here; `{entry.command}` does its work")
         raise HubError(
             f"{name}: cannot be used, for its class {entry.model} has no loader here yet "
             f"(`download {name}` fetches its files)"

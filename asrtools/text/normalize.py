@@ -9,6 +9,7 @@ from functools import cache
 
 from asrtools.errors import ConfigError
 from asrtools.text.chinese_number import spell_numbers
+from asrtools.text.rewrite import spell_out
 
 Step = Callable[[str], str]
 
@@ -106,6 +107,12 @@ STEPS = (
         spell_numbers,
     ),
     NormStep(
+        "wetext",
+        "spell numbers as tn does, in Chinese or, where there is no Han, in English",
+        ("3.5kg", "three point five kilograms"),
+        spell_out,
+    ),
+    NormStep(
         "punctuation", "marks and emoji to spaces; don't and 3.5 stay whole", ("好，don't!", "好 don't"), _punctuation
     ),
     NormStep("symbols", "every sign that is left to a space", ("it's +5", "it s 5"), _symbols),
@@ -117,6 +124,7 @@ PROFILES = {
         *("tags", "markers", "bpe", "width", "upper"),
         *("fillers", "erhua", "numbers", "punctuation", "symbols"),
     ),
+    "wetext": ("tags", "markers", "bpe", "width", "case", "wetext", "punctuation"),
 }
 _BY_NAME = {step.name: step for step in STEPS}
 
@@ -136,6 +144,8 @@ def parse_norm(norm: str) -> tuple[str, ...]:
             cure = f"did you mean {near[0]}?" if near else f"there are {', '.join(_BY_NAME)}"
             raise ConfigError(f"--norm {norm}: there is no step {name!r}; {cure}")
         (chosen.add if sign == "+" else chosen.discard)(name)
+    if {"numbers", "wetext"} <= chosen:
+        raise ConfigError(f"--norm {norm}: has both numbers and wetext; should have one of them")
     if {"case", "upper"} <= chosen:
         raise ConfigError(f"--norm {norm}: has both case and upper; should have one of them")
     return tuple(step.name for step in STEPS if step.name in chosen)
@@ -145,7 +155,7 @@ def normalizer(steps: Sequence[str]) -> Step:
     """One function that applies the steps; whitespace is left to whoever cuts the text into units."""
     functions = [_BY_NAME[name].apply for name in steps]
     case = [_BY_NAME[name].apply for name in steps if name in ("case", "upper")]
-    is_quick = not set(steps) & {"fillers", "fillers-en", "erhua", "numbers"}
+    is_quick = not set(steps) & {"fillers", "fillers-en", "erhua", "numbers", "wetext"}
 
     def normalize(text: str) -> str:
         for function in case if is_quick and _PLAIN.fullmatch(text) else functions:

@@ -41,6 +41,7 @@ class Entry:
     files: tuple[str, ...] = ASR_FILES
     companions: Mapping[str, str] = field(default_factory=dict)  # role (vad, punc, spk) to alias
     also: tuple[str, ...] = ()  # further names it goes by
+    command: str = ""  # what stands in for it here, where its files are not used
 
     @property
     def name(self) -> str:
@@ -53,6 +54,8 @@ class Entry:
 
     @property
     def status(self) -> str:
+        if self.command:
+            return f"as {self.command}"
         return "ready" if self.has_loader else "no loader yet"
 
     def id_on(self, hub: str) -> str:

@@ -275,6 +275,7 @@ _OTHERS = (
             rate=0,
             size=size,
             files=(),
+            command=f"itn --lang {language}" if language in ("ja", "en") else "",
         )
         for language, size in (("ja", "6.8M"), ("en", "1.54M"), ("ko", "1.28M"), ("ru", "17.79M"), ("id", "2.06M"))
     ),

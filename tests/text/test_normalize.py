@@ -86,7 +86,7 @@ def test_normalising_twice_changes_nothing_more() -> None:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("simple", "'simple' is no profile; should be one of none, basic, speechio"),
+        ("simple", "'simple' is no profile; should be one of none, basic, speechio, wetext"),
         ("basic,case", "'case' is no change; should be +STEP or -STEP"),
         ("basic,+fillres", "there is no step 'fillres'; did you mean fillers?"),
         ("basic,+upper", "has both case and upper"),
