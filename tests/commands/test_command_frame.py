@@ -60,24 +60,6 @@ def test_a_command_run_without_path_sh_says_so_in_one_sentence(root: Path) -> No
     assert len(done.stderr.splitlines()) == 1 and ". ./path.sh" in done.stderr
 
 
-COMMANDS_FOLDER = Path(__file__).resolve().parents[2] / "asrtools" / "commands"
-UNFINISHED = [
-    name for name in NAMES if "import unfinished" in (COMMANDS_FOLDER / f"{name.replace('-', '_')}.py").read_text()
-]
-
-
-@pytest.mark.parametrize("name", UNFINISHED)
-def test_a_command_that_is_not_built_yet_names_its_missing_part(root: Path, name: str) -> None:
-    """Without arguments, with any, and as its own help shows it."""
-    example = run([sys.executable, str(root / "bin" / name), "--help"]).stdout.partition("Example:\n")[2]
-    words = example.split()
-    shown = words[words.index(name) + 1 :]
-    for arguments in ([], ["x", "--whatever", "y", "++a=1"], [word for word in shown if word not in "|>"]):
-        done = run([sys.executable, str(root / "bin" / name), *arguments])
-        assert done.returncode == 2 and done.stdout == ""
-        assert len(done.stderr.splitlines()) == 1 and "is not part of asrtools" in done.stderr
-
-
 def test_the_input_types_of_the_option_are_those_of_the_reader() -> None:
     from asrtools.commands import options
     from asrtools.io import source

@@ -184,7 +184,8 @@ def test_units_and_steps_are_chosen(run, texts: Path) -> None:
         ("--norm", "basic,-punctuation"): "45.45",
     }
     steps = run("score", "--list-norm")
-    assert steps.returncode == 0 and "erhua" in steps.stdout and "[basic, speechio]" in steps.stdout
+    assert steps.returncode == 0 and "erhua" in steps.stdout and "[basic, speechio, wetext]" in steps.stdout
+    assert run("score", "--norm", "wetext", "ref", "ref").stdout.startswith("%WER 0.0 ")
 
 
 def test_pieces_are_units_where_tokens_are_wanted(run, texts: Path) -> None:
