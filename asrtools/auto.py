@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from asrtools import build, config
+from asrtools import build
 from asrtools.build import LoadedModel
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.hub import model_directory
 from asrtools.models.protocols import Aligner, Embedder, Punctuator, Recognizer, Segmenter
 from asrtools.outside import import_model_file
+from asrtools.runtime.files import exported_files
 from asrtools.tasks.call_options import KNOWN, CallOptions, split_keywords
 from asrtools.tasks.companion import ROLES, assigned, directories_of, names_of, open_companions
 from asrtools.tasks.model_face import Face, OutsideFace, RecognitionFace
+from asrtools.tasks.open_model import is_export, open_model
 from asrtools.tasks.recognition import is_from_outside, keywords_of, recognition_of
 
 # Where a model comes from and runs; these never reach its configuration.
@@ -58,7 +60,7 @@ class AutoModel:
         self._face = open_faces(model, place, overrides, beside)
         self.model = self._face.model.network
         self.model_path = str(self._face.model.directory)
-        device = str(next(self.model.parameters()).device)
+        device = "cpu" if is_export(self.model) else str(next(self.model.parameters()).device)
         self.kwargs = {**keywords_of(self._face.model, device), **keywords, "model": self._face.model.name}
 
     def generate(self, input: Any, input_len: Any = None, **keywords: Any) -> list[dict[str, Any]]:
@@ -77,6 +79,8 @@ class AutoModel:
         output_dir: str | Path | None = None,
     ) -> str:
         """Write the model for other runtimes, compared with itself; the directory. `quantize`: True (int8) or fp16."""
+        if is_export(self.model):
+            raise ConfigError(f"{self._face.model.parameters}: is an export already; give the model that it came from")
         from asrtools.export.package import export_model
 
         half = type == "onnx_fp16"
@@ -145,14 +149,10 @@ def open_faces(
 
 def open_face(directory: Path, place: Mapping[str, Any], overrides: Mapping[str, Any]) -> Face:
     """Load a model from its directory, and what serves its kind."""
-    from asrtools.models.runner import set_threads
-
-    device = device_of(place.get("device"), place.get("ngpu"))
-    set_threads(place.get("ncpu"))
-    routed = build.route_to_model(config.load(directory), overrides)
-    checkpoint = place.get("init_param", place.get("checkpoint"))
-    loaded = build.load_model(directory, routed, checkpoint, device=device, dtype=dtype_of(place))
-    return face_of(loaded, device)
+    checkpoint, dtype = place.get("init_param", place.get("checkpoint")), dtype_of(place)
+    files = exported_files(directory, checkpoint, dtype)
+    device = str(place.get("device") or "auto") if files else device_of(place.get("device"), place.get("ngpu"))
+    return face_of(*open_model(directory, overrides, checkpoint, device, place.get("ncpu"), dtype))
 
 
 def face_of(model: LoadedModel, device: str) -> Face:

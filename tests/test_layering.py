@@ -15,7 +15,8 @@ FLOORS = (
     ("models",),
     ("hub", "zoo", "config", "checkpoint", "outside"),
     ("build",),
-    ("tasks", "runtime"),
+    ("runtime",),
+    ("tasks",),
     ("train", "export"),
     ("auto", "pipelines", "trainers", "utils"),
     ("commands",),
@@ -37,7 +38,12 @@ MODEL_PARENTS = {  # (variant, parent): a published variant may import its paren
 }
 
 TORCH_ROOMS = {"layers", "models", "train", "export", "checkpoint"}
-TORCH_FILES = {"outside/funasr_modules.py", "features/torch_fbank.py", "features/torch_resample.py"}
+TORCH_FILES = {
+    "outside/funasr_modules.py",
+    "features/torch_fbank.py",
+    "features/torch_resample.py",
+    "runtime/torchscript.py",
+}
 ONLY_IN = {
     "click": {"commands"},
     "onnxruntime": {"runtime", "export"},

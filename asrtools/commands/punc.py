@@ -105,16 +105,12 @@ def _punctuate(records: Any, source: _Source, data: str, options: dict[str, Any]
 
 
 def _load(options: dict[str, Any]) -> tuple["LoadedModel", str]:
-    from asrtools import build, config
     from asrtools.hub import model_directory
-    from asrtools.models.runner import choose_device, set_threads
+    from asrtools.tasks.open_model import open_model
 
     name = options["model"] or DEFAULT_MODEL
     directory = model_directory(name, options["hub"], options["revision"], options["offline"])
-    device = choose_device(options["device"])
-    set_threads(options["ncpu"])
-    overrides = build.route_to_model(config.load(directory), options["overrides"])
-    return build.load_model(directory, overrides, device=device), device
+    return open_model(directory, options["overrides"], None, options["device"], options["ncpu"])
 
 
 def _into_directory(

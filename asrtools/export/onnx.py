@@ -1,16 +1,22 @@
 """A network to an ONNX file."""
 
+import json
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from asrtools.errors import ModelError
 from asrtools.export.graph import Graph
+from asrtools.runtime.session import FACTS
 
 # left as they are by quantisation, as published: their scores decide
 PRECISE_NODES = ("output", "bias_encoder", "bias_decoder")
+
+WIDE_NODES = ("/predictor/", "/embed/")  # never in 16 bits
+WIDE_OPERATIONS = ("CumSum", "Floor", "Sin", "Cos")
 
 
 def write_onnx(graph: Graph, path: Path, opset: int = 14) -> None:
@@ -23,7 +29,7 @@ def write_onnx(graph: Graph, path: Path, opset: int = 14) -> None:
                 tuple(graph.inputs.values()),
                 str(path),
                 input_names=list(graph.inputs),
-                output_names=list(graph.outputs),
+                output_names=[*graph.outputs, *graph.hidden],
                 dynamic_axes={name: dict(axes) for name, axes in graph.axes.items()},
                 opset_version=opset,
                 do_constant_folding=True,
@@ -32,14 +38,26 @@ def write_onnx(graph: Graph, path: Path, opset: int = 14) -> None:
     except (RuntimeError, torch.onnx.OnnxExporterError) as error:
         cause = " ".join(str(error).split())[:200]
         raise ModelError(f"{path}: could not be written with opset {opset} ({cause}); 14 is wanted") from error
-    check_inputs(graph, path)
 
 
-def check_inputs(graph: Graph, path: Path) -> None:
-    """The tracer drops inputs that nothing reads, and runtimes give all of the published ones."""
+def finish(graph: Graph, path: Path) -> None:
+    """Leave the published outputs, and say the rest in the file's metadata.
+
+    The hidden ones stay in the graph, where our own runtime finds them by name.
+    """
     import onnx
 
-    made = onnx.load(str(path), load_external_data=False).graph
+    model = onnx.load(str(path))
+    for output in [one for one in model.graph.output if one.name in graph.hidden]:
+        model.graph.output.remove(output)
+    check_names(graph, model.graph, path)
+    facts = {**graph.facts, "hidden": list(graph.hidden)}
+    onnx.helper.set_model_props(model, {**graph.metadata, FACTS: json.dumps(facts)})
+    onnx.save(model, str(path))
+
+
+def check_names(graph: Graph, made: Any, path: Path) -> None:
+    """The tracer drops inputs that nothing reads, and runtimes give all of the published ones."""
     found = [one.name for one in made.input], [one.name for one in made.output]
     wanted = list(graph.inputs), list(graph.outputs)
     if found != wanted:
@@ -69,9 +87,20 @@ def quantize_int8(source: Path, path: Path) -> None:
 
 
 def convert_fp16(source: Path, path: Path) -> None:
-    """Weights and sums in 16 bits; inputs and outputs stay what they are."""
+    """Weights and sums in 16 bits; inputs and outputs stay what they are, and so do positions and cumulated weights."""
     import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-    model = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True)
+    model = onnx.load(str(source))
+    model = convert_float_to_float16(
+        model,
+        keep_io_types=True,
+        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *WIDE_OPERATIONS],
+        node_block_list=[node.name for node in model.graph.node if any(part in node.name for part in WIDE_NODES)],
+    )
+    made: set[str] = set()
+    for node in list(model.graph.node):  # a cast that several kept nodes want comes out once for each
+        if node.output[0] in made:
+            model.graph.node.remove(node)
+        made.update(node.output)
     onnx.save(model, str(path))

@@ -19,14 +19,19 @@ import yaml
 from asrtools import __version__
 from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, ModelError
-from asrtools.export.graph import Graph, graphs_of
-from asrtools.export.onnx import convert_fp16, quantize_int8, write_onnx
-from asrtools.export.parity import Parity, check, compare, generated, runs_onnx, runs_torchscript
+from asrtools.export.graph import Graph
+from asrtools.export.graph_table import graphs_of
+from asrtools.export.onnx import convert_fp16, finish, quantize_int8, write_onnx
+from asrtools.export.parity import Parity, check, compare, generated, runs
+from asrtools.export.runtime_metadata import tokens_of
+from asrtools.io.text_file import atomic_write
+from asrtools.runtime.files import SUFFIX
+from asrtools.runtime.session import FACTS
 
 MANIFEST = "export_manifest.json"
-SUFFIX = {"fp32": "", "int8": "_quant", "fp16": "_fp16"}
 FORMATS = ("onnx", "torchscript")
 NOT_TAKEN_ALONG = (".pt", ".onnx", ".npz", ".wav", ".pth", ".bin", ".safetensors", ".torchscript", ".tmp")
+TOKENS = "tokens.txt"  # of sherpa-onnx
 MOST_BYTES = 50 << 20  # of a file that is taken along
 
 
@@ -63,13 +68,12 @@ def export_model(
         for graph in graphs:
             path = Path(scratch) / f"{graph.name}{SUFFIX[precision]}.{kind}"
             _write(graph, path, kind, precision, opset)
-            run = runs_onnx(path) if kind == "onnx" else runs_torchscript(path)
-            parity = compare(graph, run, model, feats)
+            parity = compare(graph, runs(path, graph), model, feats)
             check(parity, precision, directory / path.name)
             written.append(path)
             found.append(parity)
         manifest = _manifest(model, graphs, written, found, kind, precision, opset)
-        beside = copy_beside(model.directory, directory)
+        beside = [*copy_beside(model.directory, directory), *write_tokens(model, directory)]
         for path in written:
             os.replace(path, directory / path.name)
         manifest["files"] += [_facts(directory / name) for name in beside]
@@ -110,6 +114,17 @@ def copy_beside(source: Path, directory: Path) -> list[str]:
     return names
 
 
+def write_tokens(model: LoadedModel, directory: Path) -> list[str]:
+    """The vocabulary as lines of `symbol id`, where no file of that name is the model's own."""
+    tokens = tokens_of(model)
+    path = directory / TOKENS
+    if tokens is None or (model.directory / TOKENS).is_file():
+        return []
+    with atomic_write(path) as file:
+        file.writelines(f"{token} {index}\n" for index, token in enumerate(tokens))
+    return [TOKENS]
+
+
 def _complete(config: Path) -> None:
     """What other runtimes look up without a default."""
     values = yaml.safe_load(config.read_text(encoding="utf-8"))
@@ -123,16 +138,19 @@ def _write(graph: Graph, path: Path, kind: str, precision: str, opset: int) -> N
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of the tracer, about what is compared afterwards
             traced = torch.jit.trace(graph.network, tuple(graph.inputs.values()), check_trace=False)
-        traced.save(str(path))
+        facts = {**graph.facts, **{name: list(getattr(graph, name)) for name in ("inputs", "outputs", "hidden")}}
+        torch.jit.save(traced, str(path), _extra_files={FACTS: json.dumps(facts)})
         return
     _wants_onnx()
     if precision == "fp32":
         write_onnx(graph, path, opset)
+        finish(graph, path)
         return
     full = path.with_name(f"full-{path.name}")
     write_onnx(graph, full, opset)
     (quantize_int8 if precision == "int8" else convert_fp16)(full, path)
     full.unlink()
+    finish(graph, path)
 
 
 def _wants_onnx() -> None:

@@ -19,14 +19,21 @@ LEGACY_ROWS = 5000  # the legacy table counts down from here, or from the length
 @functools.lru_cache(maxsize=16)
 def _table(begin: int, end: int, size: int, device: str) -> Tensor:
     with torch.inference_mode(False), torch.no_grad():
-        positions = torch.arange(begin, end, dtype=torch.float32, device=device)[:, None]
-        step = -math.log(10000.0) / size
-        angles = positions * torch.exp(torch.arange(0, size, 2, dtype=torch.float32, device=device) * step)
-        return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        return _rows(torch.arange(begin, end, dtype=torch.float32, device=device), size)
+
+
+def _rows(positions: Tensor, size: int) -> Tensor:
+    """[..., T] to [..., T, size]."""
+    step = -math.log(10000.0) / size
+    scales = torch.exp(torch.arange(0, size, 2, dtype=torch.float32, device=positions.device) * step)
+    angles = positions[..., None] * scales
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)
 
 
 def sinusoids(begin: int, end: int, size: int, device: torch.device | str = "cpu") -> Tensor:
     """float32 [end - begin, size] of the positions from `begin` on, which may be negative."""
+    if torch.jit.is_tracing():  # a table would become a constant
+        return _rows(torch.arange(begin, end, device=device).float(), int(size))
     first, last = (begin // TABLE_STEP) * TABLE_STEP, -(-end // TABLE_STEP) * TABLE_STEP
     return _table(first, last, size, str(device))[begin - first : end - first]
 
@@ -85,6 +92,10 @@ class LegacyRelPositionalEncoding(nn.Module):
 
     def forward(self, x: Tensor, lens: Tensor | None = None) -> tuple[Tensor, Tensor]:
         num = x.shape[1]
+        if torch.jit.is_tracing() and lens is not None:
+            firsts = lens.clamp(min=LEGACY_ROWS) - 1
+            rows = _rows((firsts[:, None] - torch.arange(num, device=x.device)).float(), int(x.shape[2]))
+            return self.dropout(x * self.scale), self.dropout(rows)
         rows = [LEGACY_ROWS]
         if num > LEGACY_ROWS:
             rows = [num] if lens is None else [max(LEGACY_ROWS, length) for length in lens.tolist()]

@@ -31,7 +31,11 @@ class RelPositionMultiHeadedAttention(MultiHeadedAttention):
         keys, values = self.keys_values(x)
         distances = split_heads(self.linear_pos(positions), self.num_heads)  # [1, H, P, D]
         by_position = (query + self.pos_bias_v).transpose(1, 2) @ distances.transpose(2, 3)
-        bias = self.shift(by_position, lens) * keys.shape[-1] ** -0.5  # [B, H, T, T]
+        if torch.jit.is_tracing():
+            shifted = self.shift_traced(by_position, torch.arange(x.shape[1], device=x.device), lens)
+        else:
+            shifted = self.shift(by_position, lens)
+        bias = shifted * keys.shape[-1] ** -0.5  # [B, H, T, T]
         if mask is not None:
             bias = bias.masked_fill(~mask, float("-inf"))
         context = F.scaled_dot_product_attention(
@@ -49,6 +53,12 @@ class RelPositionMultiHeadedAttention(MultiHeadedAttention):
         padded = F.pad(scores, (1, 0)).view(batch, heads, 2 * num, num)
         shifted = padded[:, :, 1:].view_as(scores)[..., :num]
         return shifted.tril() if self.zero_triu else shifted
+
+    def shift_traced(self, scores: Tensor, place: Tensor, lens: Tensor | None) -> Tensor:
+        """The same from `place`, the numbers of the frames [T]: views and slices would be constants of the trace."""
+        distance = place[-1] - place[:, None] + place
+        shifted = scores.gather(3, distance + rows_like(scores))
+        return shifted * (place[:, None] >= place) if self.zero_triu else shifted
 
 
 class LegacyRelPositionMultiHeadedAttention(RelPositionMultiHeadedAttention):
@@ -70,3 +80,22 @@ class LegacyRelPositionMultiHeadedAttention(RelPositionMultiHeadedAttention):
         batch, heads, num, _ = scores.shape
         padded = F.pad(scores, (1, 0)).view(batch, heads, num + 1, num)
         return padded[:, :, 1:]
+
+    def shift_traced(self, scores: Tensor, place: Tensor, lens: Tensor | None) -> Tensor:
+        """Behind a frame the row of the frame itself is read from its end on, ahead of it the next one from its begin.
+
+        Between them, right after the frame, stands the zero.
+        """
+        ahead = place - place[:, None] - 2
+        ends = (place[-1:] + 1)[:, None, None] if lens is None else lens[:, None, None]
+        behind = (ends - 1 - place[:, None] + place).clamp(min=0).minimum(place[-1])[:, None]  # [B, 1, T, T]
+        like = rows_like(scores)
+        next_rows = torch.cat([scores[:, :, 1:], scores[:, :, :1]], 2)
+        from_next = next_rows.gather(3, ahead.clamp(min=0) + like) * (ahead >= 0)
+        found = torch.where(ahead >= -1, from_next, scores.gather(3, behind + like))
+        return found * ((place[:, None] < ends) & (place < ends))[:, None]
+
+
+def rows_like(scores: Tensor) -> Tensor:
+    """Zeros [B, H, T, 1], by arithmetic: a shape that is asked for may be a constant of the trace."""
+    return (scores[..., :1] * 0).long()

@@ -1,5 +1,6 @@
 """Convolutions over time and frequency that make one frame of several, at the door of an encoder."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,8 +47,13 @@ class Conv2dSubsampling(nn.Module):
         lens_out = self.output_lens(lens)
         if self.num_end_frames:
             feats = feats * frame_mask(lens, feats.shape[1])[..., None]
-        missing = max(0, self._shortest() - feats.shape[1] - self.num_end_frames)
-        feats = F.pad(feats, (0, 0, 0, self.num_end_frames + missing))
+        wanted = self._shortest() - self.num_end_frames
+        if torch.jit.is_tracing():  # as a number of the graph
+            missing = (wanted - torch._shape_as_tensor(feats)[1]).clamp(min=0)
+            feats = torch.cat([feats, feats.new_zeros((feats.shape[0], missing, feats.shape[2]))], 1)
+            feats = F.pad(feats, (0, 0, 0, self.num_end_frames))
+        else:
+            feats = F.pad(feats, (0, 0, 0, self.num_end_frames + max(0, wanted - feats.shape[1])))
         x = self.conv(feats[:, None])  # [B, C, T', F]
         x = self.out[0](x.transpose(1, 2).flatten(2))
         x, positions = self.out[1](x, lens_out)

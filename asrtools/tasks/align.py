@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import DataError, ModelError
 from asrtools.models.protocols import Firing
@@ -16,6 +15,7 @@ from asrtools.tasks.batching import BatchLimits, map_in_batches
 from asrtools.tasks.cif_times import Span, token_spans
 from asrtools.tasks.load_ahead import load_ahead
 from asrtools.tasks.network_input import InputLoader, Loaded, step_ms
+from asrtools.tasks.open_model import align_runner_of, open_model
 from asrtools.text.known_text import KnownWord, known_words, timed_words
 
 Align = Callable[[Sequence[np.ndarray], Sequence[int]], list[Firing]]
@@ -143,12 +143,7 @@ def open_aligner(
     held: Mapping[str, Any] | None = None,
 ) -> WordAligner:
     """Load a model that aligns; `overrides` with flat keys, as users give them."""
-    from asrtools.models.runner import choose_device, set_threads
-
-    device = choose_device(device)
-    set_threads(num_threads)
-    routed = build.route_to_model(config.load(directory), overrides or {})
-    return aligner_of(build.load_model(directory, routed, device=device), device, limits, channel, fs, held)
+    return aligner_of(*open_model(directory, overrides, None, device, num_threads), limits, channel, fs, held)
 
 
 def aligner_of(
@@ -160,10 +155,8 @@ def aligner_of(
     held: Mapping[str, Any] | None = None,
 ) -> WordAligner:
     """A model that is loaded already."""
-    from asrtools.models.monotonic_aligner.runner import AlignRunner
-
     directory = model.directory
     if not hasattr(model.network, "align") or model.frontend is None or model.tokenizer is None:
         raise ModelError(f"{directory}: its model {model.name} does not align; choose a model that does, e.g. fa-zh")
     loader = InputLoader(model.frontend, channel, fs, held or {})
-    return WordAligner(AlignRunner(model.network, device), model.tokenizer, loader, limits or BatchLimits())
+    return WordAligner(align_runner_of(model.network, device), model.tokenizer, loader, limits or BatchLimits())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from asrtools import build, config, zoo
+from asrtools import zoo
 from asrtools.errors import ConfigError
 from asrtools.hub import model_directory
 from asrtools.record import Utterance
@@ -13,6 +13,7 @@ from asrtools.tasks.clustering import ClusterOptions
 from asrtools.tasks.diarize import Diarizer
 from asrtools.tasks.embed import SampleReader, SpeakerModel, open_speaker_model
 from asrtools.tasks.long_recording import LongRecordings, Transcribe, with_marks, with_voices
+from asrtools.tasks.open_model import knows, open_model
 from asrtools.tasks.punctuate import Punctuate
 from asrtools.tasks.segment import Segmenter, open_segmenter
 from asrtools.tasks.transcribe import Transcript
@@ -68,8 +69,7 @@ def open_companions(
         segmenter = open_segmenter(directories["vad"], given["vad"], device, num_threads)
     if "punc" in directories:
         split_size = given["punc"].pop("split_size", None)
-        routed = build.route_to_model(config.load(directories["punc"]), given["punc"])
-        loaded = build.load_model(directories["punc"], routed, device=device)
+        loaded, _ = open_model(directories["punc"], given["punc"], None, device, num_threads)
         punctuate = Punctuate(loaded) if split_size is None else Punctuate(loaded, split_size=int(split_size))
     if "spk" in directories:
         speakers = open_speaker_model(directories["spk"], given["spk"], None, device, num_threads)
@@ -93,17 +93,9 @@ def assigned(
                 raise ConfigError(f"{name}: there is no {role} model here; name one with {role}_model")
             theirs[role] |= {key: value} if key else dict(value or {})
             continue
-        knowing = next((role for role in beside if not _knows(model, name) and _knows(beside[role], name)), None)
+        knowing = next((role for role in beside if not knows(model, name) and knows(beside[role], name)), None)
         (own if knowing is None else theirs[knowing])[name] = value
     return own, theirs
-
-
-def _knows(directory: Path, name: str) -> bool:
-    try:
-        build.route_to_model(config.load(directory), {name: None})
-    except ConfigError:
-        return False
-    return True
 
 
 def line_of(

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import DataError, ModelError
 from asrtools.io.ark import holds_features
 from asrtools.io.audio import load, probe
 from asrtools.record import Utterance
+from asrtools.tasks.open_model import embedder_of, open_model
 from asrtools.tasks.speaker_windows import cut_windows, padded, window_size
 
 LONGEST_S = 3600.0  # of a recording that is embedded as a whole
@@ -63,21 +63,14 @@ def open_speaker_model(
     num_threads: int | None = None,
 ) -> SpeakerModel:
     """Load a model that embeds speakers; `overrides` with flat keys, as users give them."""
-    from asrtools.models.runner import choose_device, set_threads
-
-    device = choose_device(device)
-    set_threads(num_threads)
-    routed = build.route_to_model(config.load(directory), overrides or {})
-    return speaker_model_of(build.load_model(directory, routed, checkpoint, device=device), device)
+    return speaker_model_of(*open_model(directory, overrides, checkpoint, device, num_threads))
 
 
 def speaker_model_of(model: LoadedModel, device: str) -> SpeakerModel:
     """A model that is loaded already."""
-    from asrtools.models.embedding import EmbeddingRunner
-
     if model.frontend is None:
         raise ModelError(f"{model.directory}: its config names no frontend; a model of speakers has one")
-    return SpeakerModel(EmbeddingRunner(model.network, device), model.frontend, model.directory)
+    return SpeakerModel(embedder_of(model.network, device), model.frontend, model.directory)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from asrtools import config as configuration
 from asrtools.build import LoadedModel, keywords_for
-from asrtools.checkpoint import build_empty, load_parameters
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.io.arpa import read_arpa
@@ -51,6 +50,8 @@ def load_language_model(
 
 
 def _load_neural(directory: Path, tokens: Sequence[str]) -> Any:
+    from asrtools.checkpoint import build_empty, load_parameters  # torch, which an exported recogniser runs without
+
     config = configuration.load(_first(directory, CONFIG_FILES, "configuration"))
     name = config.values.get("lm") or config.values.get("model")
     if not isinstance(name, str):

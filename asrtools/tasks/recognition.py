@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, ModelError
 from asrtools.io.url import fetch, is_url
@@ -14,6 +13,7 @@ from asrtools.outside import import_model_file
 from asrtools.tasks.batching import BatchLimits
 from asrtools.tasks.language_model import with_language_model
 from asrtools.tasks.network_input import InputLoader
+from asrtools.tasks.open_model import open_model, runner_of, stream_runner_of
 from asrtools.tasks.outside_model import OutsideModel, outside_model
 from asrtools.tasks.stream import StreamNetwork, WholeStreams
 from asrtools.tasks.transcribe import Recognize, Transcriber
@@ -99,30 +99,23 @@ def open_recognition(
 
     `remote_code`: a file that defines the model's class.
     """
-    from asrtools.models.runner import choose_device, set_threads
-
-    device = choose_device(device)
-    set_threads(num_threads)
     if remote_code is not None:
         import_model_file(remote_code, Path(directory))
-    routed = build.route_to_model(config.load(directory), overrides or {})
-    return recognition_of(build.load_model(directory, routed, checkpoint, device=device, dtype=dtype), device)
+    return recognition_of(*open_model(directory, overrides, checkpoint, device, num_threads, dtype))
 
 
 def recognition_of(
     model: LoadedModel, device: str, keywords: Mapping[str, Any] | None = None
 ) -> "Recognition | OutsideModel":
     """A model that is loaded already; `keywords`: for one from outside, in the place of its configuration."""
-    from asrtools.models.runner import Runner, StreamRunner
-
     network = model.network
     if not isinstance(network, Recognizer) and is_from_outside(network):
         return outside_model(model, device, keywords if keywords is not None else keywords_of(model, device))
     if model.frontend is None or model.tokenizer is None:
         lacking = "frontend" if model.frontend is None else "tokenizer"
         raise ModelError(f"{model.directory}: its config names no {lacking}; a model that recognises speech has one")
-    stream = StreamRunner(network, device) if isinstance(network, StreamingRecognizer) else None
-    return Recognition(model, Runner(network, device), device, stream)
+    stream = stream_runner_of(network, device) if isinstance(network, StreamingRecognizer) else None
+    return Recognition(model, runner_of(network, device), device, stream)
 
 
 def is_from_outside(network: Any) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from asrtools import build, config
 from asrtools.build import LoadedModel
 from asrtools.errors import ConfigError, DataError, ModelError
 from asrtools.io.ark import holds_features
@@ -17,6 +16,7 @@ from asrtools.io.pcm_stream import read_packets
 from asrtools.models.fsmn_vad.options import VadOptions
 from asrtools.record import Utterance
 from asrtools.tasks.merge_segments import Segment, merge_segments, pad_segments
+from asrtools.tasks.open_model import open_model, scorer_of
 from asrtools.tasks.vad_states import VadEvent
 from asrtools.tasks.vad_stream import Score, SilenceSchedule, VadStream, funasr_schedule
 
@@ -172,20 +172,13 @@ def open_segmenter(
     **how: Any,
 ) -> Segmenter:
     """Load a model that finds speech; `overrides` with flat keys, as users give them, `how` as Segmenter has it."""
-    from asrtools.models.runner import choose_device, set_threads
-
-    device = choose_device(device)
-    set_threads(num_threads)
-    routed = build.route_to_model(config.load(directory), overrides or {})
-    return segmenter_of(build.load_model(directory, routed, device=device), device, **how)
+    return segmenter_of(*open_model(directory, overrides, None, device, num_threads), **how)
 
 
 def segmenter_of(model: LoadedModel, device: str, **how: Any) -> Segmenter:
     """A model that is loaded already."""
-    from asrtools.models.fsmn_vad.scorer import SilenceScorer
-
     check_rates(model)
-    return Segmenter(model, SilenceScorer(model.network, device), model.network.options, **how)
+    return Segmenter(model, scorer_of(model.network, device), model.network.options, **how)
 
 
 def check_rates(model: LoadedModel) -> None:

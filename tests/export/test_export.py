@@ -12,23 +12,50 @@ from asrtools.commands.export import export
 from asrtools.errors import ConfigError, ModelError
 from asrtools.export import package
 from asrtools.export.parity import Parity, agreement, check, difference
+from asrtools.io.audio import load
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
+SPEECH = ["speech", "speech_lengths"]
+TIMED = ["logits", "token_num", "us_alphas", "us_cif_peak"]
+CTC = (SPEECH, ["ctc_logits", "encoder_out_lens"])
 MODELS = {
-    "paraformer": (["speech", "speech_lengths"], ["logits", "token_num"]),
-    "bicif_paraformer": (["speech", "speech_lengths"], ["logits", "token_num", "us_alphas", "us_cif_peak"]),
-    "sensevoice_small": (
-        ["speech", "speech_lengths", "language", "textnorm"],
-        ["ctc_logits", "encoder_out_lens"],
-    ),
-    "fsmn_vad": (
-        ["speech", *(f"in_cache{index}" for index in range(4))],
-        ["logits", *(f"out_cache{index}" for index in range(4))],
-    ),
-    "ct_punc": (["inputs", "text_lengths"], ["logits"]),
+    "paraformer": {"model": (SPEECH, ["logits", "token_num"])},
+    "paraformer_conformer": {"model": (SPEECH, ["logits", "token_num"])},
+    "bicif_paraformer": {"model": (SPEECH, TIMED)},
+    "seaco_paraformer": {
+        "model": ([*SPEECH, "bias_embed"], TIMED),
+        "model_eb": (["hotword"], ["hw_embed"]),
+    },
+    "contextual_paraformer": {
+        "model": ([*SPEECH, "bias_embed"], ["logits", "token_num"]),
+        "model_eb": (["hotword"], ["hw_embed"]),
+    },
+    "paraformer_streaming": {
+        "model": (SPEECH, ["enc", "enc_len", "alphas"]),
+        "decoder": (
+            ["enc", "enc_len", "acoustic_embeds", "acoustic_embeds_len", "in_cache_0", "in_cache_1"],
+            ["logits", "sample_ids", "out_cache_0", "out_cache_1"],
+        ),
+    },
+    "sensevoice_small": {"model": ([*SPEECH, "language", "textnorm"], CTC[1])},
+    "conformer": {"model": CTC},
+    "transformer": {"model": CTC},
+    "branchformer": {"model": CTC},
+    "e_branchformer": {"model": CTC},
+    "fsmn_vad": {
+        "model": (
+            ["speech", *(f"in_cache{index}" for index in range(4))],
+            ["logits", *(f"out_cache{index}" for index in range(4))],
+        ),
+    },
+    "ct_punc": {"model": (["inputs", "text_lengths"], ["logits"])},
+    "ct_punc_streaming": {"model": (["inputs", "text_lengths", "vad_masks", "sub_masks"], ["logits"])},
+    "campplus": {"model": (["input"], ["output"])},
+    "monotonic_aligner": {"model": ([*SPEECH, "token_num"], ["us_alphas", "encoder_out_lens"])},
 }
+TEXT_MODELS = ("ct_punc", "ct_punc_streaming")
 
 
 @pytest.fixture(autouse=True)
@@ -41,19 +68,54 @@ def test_an_export_has_the_published_names_and_gives_what_the_model_gives(
     name: str, shared: Path, tmp_path: Path
 ) -> None:
     source = shared / "oracle" / name
-    recordings = [] if name == "ct_punc" else ["--verify", str(shared / "oracle" / "wavs" / "short500ms.wav")]
+    recordings = [] if name in TEXT_MODELS else ["--verify", str(shared / "oracle" / "wavs" / "short500ms.wav")]
     result = CliRunner().invoke(export, ["--model", str(source), "--output-dir", str(tmp_path), *recordings])
     assert result.exit_code == 0, result.output
     assert result.stdout.strip() == str(tmp_path)
-    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
-    found = [one.name for one in session.get_inputs()], [one.name for one in session.get_outputs()]
-    assert found == MODELS[name]
     manifest = json.loads((tmp_path / "export_manifest.json").read_text())
-    (network,) = manifest["networks"]
-    assert network["verified"]["token_agreement"] == 1.0
-    assert network["verified"]["largest_difference"] < 1e-4
+    assert [network["file"] for network in manifest["networks"]] == [f"{part}.onnx" for part in MODELS[name]]
+    for (part, names), network in zip(MODELS[name].items(), manifest["networks"], strict=True):
+        session = onnxruntime.InferenceSession(str(tmp_path / f"{part}.onnx"))
+        assert ([one.name for one in session.get_inputs()], [one.name for one in session.get_outputs()]) == names
+        assert network["verified"]["token_agreement"] == 1.0
+        assert network["verified"]["largest_difference"] < 1e-4
     assert {"model.onnx", "config.yaml"} <= {one["file"] for one in manifest["files"]}
     assert (tmp_path / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize("name", ["conformer", "paraformer_conformer", "transformer", "monotonic_aligner", "campplus"])
+def test_recordings_of_all_lengths_go_through_one_file(name: str, shared: Path, tmp_path: Path) -> None:
+    model = build.load_model(shared / "oracle" / name, is_packed=False)
+    wavs = ("aishell", "odd", "short500ms", "tiny40ms")
+    feats = [model.frontend(load(str(shared / "oracle" / "wavs" / f"{wav}.wav")).samples) for wav in wavs]
+    done = package.export_model(model, tmp_path, feats=[one for one in feats if len(one)])
+    assert done.parity[0].agreement == 1.0
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+@pytest.mark.parametrize("name", ["seaco_paraformer", "sensevoice_small", "ct_punc", "fsmn_vad"])
+def test_lower_precisions_choose_as_the_model_does(name: str, precision: str, shared: Path, tmp_path: Path) -> None:
+    model = build.load_model(shared / "oracle" / name, is_packed=False)
+    done = package.export_model(model, tmp_path, precision=precision)
+    assert all(path.stem.endswith({"int8": "_quant", "fp16": "_fp16"}[precision]) for path in done.files)
+    assert min(one.agreement for one in done.parity) > 0.8
+    full = package.export_model(model, tmp_path)
+    if name != "fsmn_vad":  # whose layers are too small for it to show
+        assert done.files[0].stat().st_size < full.files[0].stat().st_size
+
+
+def test_sherpa_onnx_finds_what_it_looks_for(shared: Path, tmp_path: Path) -> None:
+    for name, wanted in (
+        ("paraformer", ("vocab_size", "lfr_window_size", "lfr_window_shift", "neg_mean", "inv_stddev")),
+        ("sensevoice_small", ("normalize_samples", "with_itn", "without_itn", "lang_auto", "lang_yue", "neg_mean")),
+        ("ct_punc", ("tokens", "vocab_size", "punctuations", "unk_symbol")),
+    ):
+        package.export_model(build.load_model(shared / "oracle" / name, is_packed=False), tmp_path / name)
+        session = onnxruntime.InferenceSession(str(tmp_path / name / "model.onnx"))
+        assert set(wanted) <= set(session.get_modelmeta().custom_metadata_map)
+    lines = (tmp_path / "paraformer" / "tokens.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[0].split(" ")[1] == "0"
+    assert len(lines) == build.load_model(shared / "oracle" / "paraformer").tokenizer.get_vocab_size()
 
 
 def test_int8_has_its_own_file_and_says_how_far_it_agrees(shared: Path, tmp_path: Path) -> None:
@@ -72,17 +134,17 @@ def test_torchscript_gives_what_the_model_gives(shared: Path, tmp_path: Path) ->
     assert done.parity[0].agreement == 1.0
 
 
-def test_a_model_that_cannot_be_exported_yet_is_named_in_one_sentence(shared: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="class Conformer cannot be exported yet"):
-        package.export_model(build.load_model(shared / "oracle" / "conformer"), tmp_path)
+def test_a_model_that_cannot_be_exported_is_named_in_one_sentence(shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="class Transducer cannot be exported"):
+        package.export_model(build.load_model(shared / "oracle" / "transducer"), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_export_that_differs_leaves_nothing_behind(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = package.runs_onnx
-    monkeypatch.setattr(package, "runs_onnx", lambda path: lambda inputs: [one + 1 for one in right(path)(inputs)])
+    right = package.runs
+    monkeypatch.setattr(package, "runs", lambda *which: lambda inputs: [one + 1 for one in right(*which)(inputs)])
     model = build.load_model(shared / "oracle" / "ct_punc")
     with pytest.raises(ModelError, match="differs from the model"):
         package.export_model(model, tmp_path)
@@ -115,6 +177,6 @@ def test_another_shape_is_infinitely_far_away_and_its_tokens_disagree() -> None:
 def test_the_tolerance_is_kept() -> None:
     with pytest.raises(ModelError, match="differs from the model"):
         check(Parity(1e-2, 1.0, 5, 1.0, 1.0, 1.0), "fp32", Path("model.onnx"))
-    with pytest.raises(ModelError, match=r"80.00% of 5 places"):
-        check(Parity(0.0, 0.8, 5, 1.0, 1.0, 1.0), "int8", Path("model_quant.onnx"))
+    with pytest.raises(ModelError, match=r"60.00% of 5 places"):
+        check(Parity(0.0, 0.6, 5, 1.0, 1.0, 1.0), "int8", Path("model_quant.onnx"))
     check(Parity(1e-6, 1.0, 5, 1.0, 1.0, 1.0), "fp32", Path("model.onnx"))

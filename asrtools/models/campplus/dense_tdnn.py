@@ -58,7 +58,7 @@ class ContextMask(nn.Module):
         stretches = avg_pool1d(x, CONTEXT_FRAMES, CONTEXT_FRAMES, ceil_mode=True)  # [B, C, S]
         context = x.mean(dim=-1, keepdim=True) + stretches
         mask = torch.sigmoid(self.linear2(torch.relu(self.linear1(context))))
-        mask = mask.repeat_interleave(CONTEXT_FRAMES, dim=-1)[..., : x.shape[-1]]
+        mask = mask[..., torch.arange(x.shape[-1], device=x.device) // CONTEXT_FRAMES]
         return self.linear_local(x) * mask
 
 
@@ -136,8 +136,13 @@ class StatsPool(nn.Module):
     """Mean and standard deviation over time; that of a single frame is 0."""
 
     def forward(self, x: Tensor) -> Tensor:  # [B, C, T] -> [B, 2 C]
-        spread = x.std(dim=-1) if x.shape[-1] > 1 else torch.zeros_like(x[..., 0])
-        return torch.cat([x.mean(dim=-1), spread], dim=-1)
+        mean = x.mean(dim=-1)
+        if torch.jit.is_tracing():  # written out, for runtimes that know no standard deviation of any length
+            num = torch.ones_like(x[0, 0]).sum()
+            spread = ((x - mean[..., None]).square().sum(dim=-1) / (num - 1).clamp(min=1)).sqrt()
+        else:
+            spread = x.std(dim=-1) if x.shape[-1] > 1 else torch.zeros_like(mean)
+        return torch.cat([mean, spread], dim=-1)
 
 
 class DenseLayer(nn.Module):

@@ -106,7 +106,7 @@ class SeacoParaformer(BiCifParaformer):
         return heard * (1 - weight) + expected * weight
 
     def hotword_logits(self, words: Tensor, tokens: Tensor, hidden: Tensor, num_tokens: Tensor) -> Tensor:
-        num_words = torch.full((len(words),), words.shape[1], device=words.device)
+        num_words = torch.full((words.shape[0],), words.shape[1], device=words.device)
         from_audio = self.seaco_decoder(words, num_words, tokens, num_tokens)
         from_text = self.seaco_decoder(words, num_words, hidden, num_tokens)
         return self.hotword_output_layer(from_audio + from_text)

@@ -1,42 +1,31 @@
 """SenseVoiceSmall: text, language, emotion and event of an utterance by CTC (An et al. 2024, arXiv 2407.04051)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from asrtools.errors import ConfigError, DataError
+from asrtools.errors import DataError
 from asrtools.layers.ctc import CTC
 from asrtools.layers.loss import LabelSmoothingLoss, accuracy
 from asrtools.models.protocols import Decoded, DecodeOptions, Emission
+from asrtools.models.sense_voice.queries import (
+    ITN,
+    LANGUAGES,
+    NUM_QUERIES,
+    NUM_ROWS,
+    PUBLISHED_TAGS,
+    TAG_QUERIES,
+    emission,
+    itn_row,
+    language_row,
+    read_path,
+)
 from asrtools.register import tables
 
-# Rows of the embedding that the queries in front of the features are.
-LANGUAGES = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12, "nospeech": 13}
-SYNONYMS = {"zn": "zh"}  # as a published document spells it
-TAG_QUERIES = (1, 2)
-ITN = {"withitn": 14, "woitn": 15}
-NUM_ROWS = 16
-NUM_QUERIES = 4  # language, the two of TAG_QUERIES, itn
-
-# Ids of the tags in the published vocabulary of 25,055 pieces.
-PUBLISHED_TAGS = {
-    "zh": 24884,
-    "en": 24885,
-    "yue": 24888,
-    "ja": 24892,
-    "ko": 24896,
-    "nospeech": 24992,
-    "EMO_UNKNOWN": 25009,
-    "withitn": 25016,
-    "woitn": 25017,
-}
 UNKNOWN_LANGUAGE_RATE = 0.2  # of training utterances whose language is not told
-
-# The queries come first, and a token is heard half a frame before the frame that says it.
-SHIFT = -0.5
 
 
 @tables.register("model_classes", "SenseVoiceSmall")
@@ -90,7 +79,7 @@ class SenseVoiceSmall(nn.Module):
     ) -> list[tuple[Decoded, ...]]:
         options = options or DecodeOptions()
         language = torch.full((len(feats),), language_row(options.language), device=feats.device)
-        itn = torch.full_like(language, ITN["withitn" if options.use_itn else "woitn"])
+        itn = torch.full_like(language, itn_row(options.use_itn))
         encoded, lens = self.encode(feats, feats_lens, language, itn)
         banned = self.tag_ids.get("EMO_UNKNOWN") if options.ban_emo_unk else None
         return [
@@ -104,26 +93,16 @@ class SenseVoiceSmall(nn.Module):
         if banned is not None and banned < self.vocab_size:
             allowed = log_probs.index_fill(1, torch.tensor([banned], device=log_probs.device), -torch.inf)
         best, ids = (part.cpu().numpy() for part in allowed.max(-1))
-        starts = np.flatnonzero(np.diff(ids, prepend=-1))
-        surest = np.maximum.reduceat(best, starts)
-        is_token = ids[starts] != self.blank_id
-        starts, surest = starts[is_token], surest[is_token]
-        is_text = starts >= NUM_QUERIES
-        text = ids[starts[is_text]]
-        return Decoded(
-            tuple(text.tolist()),
-            float(best.sum()),
-            tuple(surest[is_text].tolist()),
-            self.emission(log_probs[NUM_QUERIES:], text) if timestamps and len(text) else None,
-            tuple(ids[starts[~is_text]].tolist()),
-        )
+        decoded = read_path(best, ids, self.blank_id)
+        if not timestamps or not decoded.ids:
+            return decoded
+        return replace(decoded, timing=self.emission(log_probs[NUM_QUERIES:], decoded.ids))
 
-    def emission(self, log_probs: Tensor, ids: np.ndarray) -> Emission:
-        """What an alignment of the text with its frames [T, V] needs; blank is certain where it is the likeliest."""
-        columns = torch.tensor([self.blank_id, *ids.tolist()], device=log_probs.device)
-        kept = log_probs[:, columns]
-        kept[:, 0].masked_fill_(log_probs.argmax(-1) == self.blank_id, 0.0)
-        return Emission(kept.cpu().numpy(), shift=SHIFT)
+    def emission(self, log_probs: Tensor, ids: Sequence[int]) -> Emission:
+        """What an alignment of the text with its frames [T, V] needs."""
+        columns = torch.tensor([self.blank_id, *ids], device=log_probs.device)
+        is_blank = log_probs.argmax(-1) == self.blank_id
+        return emission(log_probs[:, columns].cpu().numpy(), is_blank.cpu().numpy())
 
     def forward(
         self, speech: Tensor, speech_lengths: Tensor, text: Tensor, text_lengths: Tensor
@@ -163,11 +142,3 @@ class SenseVoiceSmall(nn.Module):
                 f"text: its fourth id is {wrong[0]}; it should be that of <|withitn|> or <|woitn|>: {known}"
             )
         return torch.tensor([rows[one] for one in ids.tolist()], device=ids.device)
-
-
-def language_row(name: str) -> int:
-    """The row of the embedding for a language by name."""
-    name = SYNONYMS.get(name or "auto", name or "auto")
-    if name not in LANGUAGES:
-        raise ConfigError(f"language is {name!r}; SenseVoiceSmall knows {', '.join(LANGUAGES)}")
-    return LANGUAGES[name]
