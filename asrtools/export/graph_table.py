@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import torch
+
 from asrtools.build import LoadedModel
 from asrtools.errors import ModelError
 from asrtools.export import paraformer_graph, punctuation_graph, speech_graph
@@ -34,7 +36,9 @@ def graphs_of(model: LoadedModel) -> list[Graph]:
         raise ModelError(
             f"{model.directory}: a model of class {model.name} cannot be exported; {', '.join(MAKERS)} can"
         )
-    graphs = make(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # what is traced and compared on is the same every time
+        graphs = make(model)
     for graph in graphs:
         graph.network.eval()  # the tracer puts a network back into the mode that its outermost module had
     return graphs

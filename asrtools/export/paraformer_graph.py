@@ -105,7 +105,7 @@ def seaco(model: LoadedModel) -> list[Graph]:
     outputs = ("logits", "token_num", "us_alphas", "us_cif_peak")
     axes = {**AXES, **US_AXES, "encoded_lens": BATCH, "bias_embed": {**BATCH, 1: "num_hotwords"}}
     embedder = hotwords(network.decoder.embed, network.bias_encoder, network.lstm_proj)
-    inputs = {**speech(model), "bias_embed": torch.randn(2, 3, network.hotword_output_layer.in_features)}
+    inputs = {**speech(model), "bias_embed": vectors(embedder)}
     main = Graph("model", SeacoGraph(network), inputs, outputs, axes, (), ("encoded_lens",), facts_of(model))
     return [main, embedder]
 
@@ -115,7 +115,7 @@ def contextual(model: LoadedModel) -> list[Graph]:
     axes = {**AXES, "alphas": {**BATCH, 1: "alphas_length"}, "encoded_lens": BATCH}
     axes["bias_embed"] = {**BATCH, 1: "num_hotwords"}
     embedder = hotwords(network.hotword_embedding, network.bias_encoder)
-    inputs = {**speech(model), "bias_embed": torch.randn(2, 3, network.bias_encoder.hidden_size)}
+    inputs = {**speech(model), "bias_embed": vectors(embedder)}
     hidden = ("alphas", "encoded_lens")
     outputs = ("logits", "token_num")
     main = Graph("model", ParaformerGraph(network), inputs, outputs, axes, (), hidden, facts_of(model))
@@ -128,6 +128,13 @@ def hotwords(embed: nn.Module, lstm: nn.LSTM, projection: nn.Module | None = Non
     axes = {"hotword": {0: "num_hotwords", 1: "hotword_length"}, "hw_embed": {0: "hotword_length", 1: "num_hotwords"}}
     network, example, check = HotwordGraph(embed, lstm, projection), ids[HOTWORD_LENGTH], ids[5]
     return Graph("model_eb", network, {"hotword": example}, ("hw_embed",), axes, ({"hotword": check},))
+
+
+def vectors(embedder: Graph) -> Tensor:
+    """Of some hotwords, for two utterances: [2, W, D]."""
+    with torch.no_grad():
+        states = embedder.network(*embedder.inputs.values())
+    return states[-1].expand(2, -1, -1).contiguous()
 
 
 class ChunkEncoderGraph(nn.Module):
