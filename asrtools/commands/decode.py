@@ -15,8 +15,11 @@ from asrtools.commands.decode_options import (
     model_options,
     output_options,
     search_options,
+    stream_options,
 )
 from asrtools.commands.decode_output import Output, check_inputs
+from asrtools.commands.decode_stream import DEFAULT_MODEL as DEFAULT_STREAM_MODEL
+from asrtools.commands.decode_stream import check_options, decode_streams
 from asrtools.commands.options import data_argument, data_options, network_options
 from asrtools.record import Utterance
 
@@ -32,7 +35,8 @@ EXAMPLE = """\
 decode wav.scp | punc > text
 decode --model exp/model --output-dir exp/test data/test
 decode --vad-model fsmn-vad --punc-model ct-punc --spk-model cam++ --jsonl meetings.scp
-decode --vad-model fsmn-vad --format srt talk.mp3 > talk.srt"""
+decode --vad-model fsmn-vad --format srt talk.mp3 > talk.srt
+arecord -t raw -f S16_LE -r 16000 | decode --streaming --vad-model fsmn-vad --input-type pcm -"""
 
 
 @command(example=EXAMPLE, takes_overrides=True)
@@ -41,6 +45,7 @@ decode --vad-model fsmn-vad --format srt talk.mp3 > talk.srt"""
 @companion_options
 @merge_option
 @search_options
+@stream_options
 @output_options
 @data_options
 @network_options
@@ -64,6 +69,7 @@ def decode(data: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("--merge-segments: what it merges cannot be taken up with --resume")
     if options["spk_model"] and not options["vad_model"]:
         raise click.UsageError("--spk-model tells apart who speaks in stretches of speech; give --vad-model too")
+    check_options(data, options)
     style = "jsonl" if options["jsonl"] else options["style"]
     return _decode(check_inputs(_inputs(data, options), style), style, data, options)
 
@@ -99,6 +105,11 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         options["dtype"],
         options["remote_code"],
     )
+    if options["streaming"]:
+        more = ["vad"] if options["vad_model"] else []
+        results = _open_results(recognition, data, more, options) if options["output_dir"] else None
+        run = _run(recognition, options, started)
+        return decode_streams(utterances, data, recognition, theirs, call, options, results, run)
     transcribe = recognition.transcriber(
         _search(recognition, call, options, style not in ("kaldi", "txt") or bool(options["output_dir"])),
         BatchLimits(options["batch_size"], options["batch_seconds"], call.limits.alone_seconds),
@@ -138,9 +149,11 @@ def _models(
     """Directories of the recogniser and, by role, of its companions, and the overrides of each."""
     from asrtools.hub import model_directory
 
-    name = options["model"] or DEFAULT_MODEL
+    name = options["model"] or (DEFAULT_STREAM_MODEL if options["streaming"] else DEFAULT_MODEL)
     hub = {key: options[key] for key in ("hub", "offline")}
     directory = model_directory(name, revision=options["revision"], **hub)
+    if options["streaming"]:
+        return directory, {}, configured, {}
     given = {f"{role}_model": options[f"{role}_model"] for role in ("vad", "punc", "spk")}
     from asrtools import zoo
 

@@ -37,6 +37,30 @@ merge_option: Decorator = click.option(
     "--merge-segments", is_flag=True, help="One line a recording where DATA holds neighbouring segments of it."
 )
 
+stream_options: Decorator = stack(
+    click.option("--streaming", is_flag=True, help="Hear DATA chunk by chunk: partial and final texts as JSON lines."),
+    click.option(
+        "--chunk",
+        metavar="600ms|B,N,A",
+        help="--streaming: audio of a chunk, half as much is looked ahead; or frames before, of a chunk, ahead.  "
+        "[default: 600ms]",
+    ),
+    click.option(
+        "--look-back",
+        metavar="E,D",
+        help="--streaming: chunks that the encoder and the decoder remember.  [default: 4,1]",
+    ),
+    click.option("--two-pass", metavar="MODEL", help="--streaming: its text replaces that of a finished sentence."),
+    click.option(
+        "--num-streams",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="--streaming: recordings of a list that are heard side by side, as one batch of the network.",
+    ),
+    click.option("--ref", metavar="TEXT|DIR", help="--streaming: references, for the error rate of the report."),
+)
+
 search_options: Decorator = stack(
     click.option("--hotword", metavar="WORDS|FILE.txt|URL", help="Words to listen for, blanks between or one a line."),
     click.option("--language", default="auto", show_default=True, help="auto, zh, en, yue, ja, ko (SenseVoice)."),

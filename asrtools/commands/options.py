@@ -28,7 +28,15 @@ data_options: Decorator = stack(
         default="auto",
         help="What DATA is; auto goes by directory, then extension, then the first byte.",
     ),
-    click.option("--fs", type=click.IntRange(1), default=16000, show_default=True, help="Sampling rate of raw pcm."),
+    click.option(
+        "--fs",
+        "--sample-rate",
+        "fs",
+        type=click.IntRange(1),
+        default=16000,
+        show_default=True,
+        help="Sampling rate of raw pcm.",
+    ),
     click.option(
         "--channel",
         default="mix",

@@ -9,6 +9,20 @@ from asrtools.io.samples import from_pcm
 from asrtools.io.text_file import stdin_bytes
 
 
+def read_resampled(packet_ms: int, fs: int, rate: int) -> Iterator[np.ndarray]:
+    """float32 at `rate` of packets that arrive with `fs` samples a second."""
+    packets = read_packets(max(1, packet_ms * fs // 1000))
+    if fs == rate:
+        yield from packets
+        return
+    import soxr
+
+    stream = soxr.ResampleStream(fs, rate, 1, dtype="float32")
+    for packet in packets:
+        yield stream.resample_chunk(packet)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
 def read_packets(num_samples: int) -> Iterator[np.ndarray]:
     """float32 of so many samples each, the last one of what is left; waits for no more than a packet."""
     stream = stdin_bytes()

@@ -1,6 +1,7 @@
 """A recogniser on its device: numpy features in, hypotheses out; where a batch becomes a tensor."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,18 +24,9 @@ class Runner:
 
     def __call__(self, feats: Sequence[np.ndarray], options: DecodeOptions) -> list[tuple[Decoded, ...]]:
         """Features [T, D] of each to its hypotheses; MemoryError when the batch is too large for the device."""
-        try:
+        with expected_failures(), torch.inference_mode():
             padded, lens = self._batch(feats)
-            with torch.inference_mode():
-                results = self.network.recognize(padded, lens, options)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise MemoryError(str(error)) from error
-        except (RuntimeError, IndexError, ValueError) as error:
-            if any(words in str(error).lower() for words in _NO_MEMORY):
-                raise MemoryError(str(error)) from error
-            cause = " ".join(str(error).split())[:200]
-            raise DataError(f"the network failed on it ({type(error).__name__}: {cause})") from error
+            results = self.network.recognize(padded, lens, options)
         if len(results) != len(feats) or not all(results):
             raise ModelError(
                 f"{type(self.network).__name__}: gave {len(results)} results for {len(feats)} utterances; "
@@ -73,8 +65,23 @@ class StreamRunner:
         moved = [
             one if one.feats is None else replace(one, feats=as_tensor(one.feats).to(self.device)) for one in chunks
         ]
-        with torch.inference_mode():
+        with expected_failures(), torch.inference_mode():
             return self.network.advance(moved)
+
+
+@contextlib.contextmanager
+def expected_failures() -> Iterator[None]:
+    """What a network can raise as MemoryError, where a smaller batch may do, or DataError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise MemoryError(str(error)) from error
+    except (RuntimeError, IndexError, ValueError) as error:
+        if any(words in str(error).lower() for words in _NO_MEMORY):
+            raise MemoryError(str(error)) from error
+        cause = " ".join(str(error).split())[:200]
+        raise DataError(f"the network failed on it ({type(error).__name__}: {cause})") from error
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:

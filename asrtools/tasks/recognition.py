@@ -53,7 +53,7 @@ class Recognition:
         recognize, frontend = self.recognize, self.model.frontend
         if self.is_streaming:
             recognize = WholeStreams(self.stream_network, frontend, chunks or ChunkOptions())
-        loader = InputLoader(frontend, channel, fs, held or {}, takes_samples=self.is_streaming)
+        loader = InputLoader(frontend, channel, fs, {} if held is None else held, takes_samples=self.is_streaming)
         options = with_language_model(options or DecodeOptions(), self.model)
         return Transcriber(
             recognize,
