@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from small_corpus import EGS, read_table, write_speech
+from small_corpus import EGS, modified, read_table, write_speech
 
 from asrtools import build, config
 
@@ -122,3 +122,28 @@ def test_a_corpus_of_which_a_part_is_missing_is_an_error(recipe, corpus: Path, t
     done = recipe("aishell", *places(half.parent, tmp_path), "--stage", "0", "--stop_stage", "0")
     assert done.returncode == 1
     assert "wav/dev is missing" in done.stderr
+
+
+TINY = (
+    "++encoder_conf.output_size=32 ++encoder_conf.linear_units=64 ++encoder_conf.num_blocks=1 "
+    "++decoder_conf.linear_units=64 ++decoder_conf.num_blocks=1 ++predictor_conf.idim=32 "
+    "++train_conf.max_epoch=2 ++dataset_conf.num_workers=0"
+)
+
+
+def test_a_small_paraformer_is_trained_averaged_and_scored(recipe, prepared: Path, corpus: Path) -> None:
+    options = (*places(corpus, prepared), "--stage", "3", "--average", "2", "--train_args", TINY)
+    done = recipe("aishell", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    model = prepared / "exp" / "paraformer_conformer_12e_6d_2048_256"
+    assert "model.pt.avg2: mean of model.pt.ep" in done.stderr
+    for name in ("dev", "test"):
+        text = read_table(prepared / "data" / name / "text")
+        scored = (model / name / "1best_recog" / "text.cer").read_text(encoding="utf-8")
+        assert "Scored 5 sentences, 0 not present in hyp." in scored
+        assert f"/ {sum(map(len, text.values()))}," in scored
+        assert f"{name}: %WER" in done.stdout
+    before = modified(model / "checkpoint")
+    again = recipe("aishell", *options)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert modified(model / "checkpoint") == before

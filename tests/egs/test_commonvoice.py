@@ -68,3 +68,19 @@ def test_a_language_that_is_not_there_is_an_error(recipe, release: Path, tmp_pat
     done = recipe("commonvoice", "--commonvoice_dir", release, "--lang", "cy", "--data", tmp_path, "--exp", tmp_path)
     assert done.returncode == 1
     assert "cy/train.tsv is missing" in done.stderr
+
+
+TINY = (
+    "++encoder_conf.output_size=32 ++encoder_conf.linear_units=64 ++encoder_conf.num_blocks=1 "
+    "++decoder_conf.linear_units=64 ++decoder_conf.num_blocks=1 ++train_conf.max_epoch=2 ++dataset_conf.num_workers=0"
+)
+
+
+@pytest.mark.slow
+def test_a_small_conformer_is_trained_averaged_and_scored(recipe, prepared: Path, release: Path) -> None:
+    places = ("--commonvoice_dir", release, "--data", prepared / "data", "--exp", prepared / "exp", "--nj", "1")
+    done = recipe("commonvoice", *places, "--stage", "3", "--average", "2", "--train_args", TINY)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = prepared / "exp" / "en" / "conformer_12e_6d_2048_256" / "test" / "1best_recog" / "text.cer"
+    assert "Scored 5 sentences, 0 not present in hyp." in scored.read_text(encoding="utf-8")
+    assert "test: %WER" in done.stdout

@@ -73,3 +73,20 @@ def test_a_part_that_is_missing_is_an_error(recipe, corpus: Path, tmp_path: Path
     )
     assert done.returncode == 1
     assert "train-clean-360 is missing" in done.stderr
+
+
+TINY = (
+    "++encoder_conf.output_size=32 ++encoder_conf.linear_units=64 ++encoder_conf.num_blocks=1 "
+    "++decoder_conf.linear_units=64 ++decoder_conf.num_blocks=1 ++train_conf.max_epoch=2 ++dataset_conf.num_workers=0"
+)
+
+
+@pytest.mark.slow
+def test_a_small_conformer_is_trained_averaged_and_scored(recipe, prepared: Path, corpus: Path) -> None:
+    done = recipe(
+        "librispeech", *options(corpus, prepared), "--stage", "3", "--average", "2", "--train_args", TINY
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = prepared / "exp" / "conformer_12e_6d_2048_256" / "test-clean" / "1best_recog" / "text.cer"
+    assert "Scored 5 sentences, 0 not present in hyp." in scored.read_text()
+    assert "test-clean: %WER" in done.stdout
