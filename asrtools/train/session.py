@@ -20,6 +20,7 @@ from asrtools.train.log import Log
 from asrtools.train.lora import add_lora
 from asrtools.train.model_directory import write_model_directory
 from asrtools.train.network import Trainee, build_trainee
+from asrtools.train.objective import objective_of
 from asrtools.train.optim import build_optimizer
 from asrtools.train.schedule import build_scheduler
 from asrtools.train.settings import TrainSettings, read_settings
@@ -103,7 +104,6 @@ def _train(request: Request, config: Config, settings: TrainSettings, place: Pla
     initial = checkpoints.load_last() if settings.resume and checkpoints.last.is_file() else None
     trainee = build_trainee(config, _parameters(request, config, initial), request.init is None, seed)
     notes = [*trainee.notes, *add_lora(trainee.network, config)]
-    trainee.network.to(device)
     if place.is_first:
         directory.mkdir(parents=True, exist_ok=True)
         if initial is None:
@@ -118,13 +118,16 @@ def _train(request: Request, config: Config, settings: TrainSettings, place: Pla
         if initial:
             log.say(f"{checkpoints.last}: goes on after epoch {begun.epoch}, step {begun.step}")
         seed_everything([seed, place.rank])
-        optimizer = build_optimizer(config, [p for p in trainee.network.parameters() if p.requires_grad])
-        scheduler = build_scheduler(config, optimizer)
         data, dev = _data(request, trainee, place, seed, log)
+        network = objective_of(trainee.network, data.dataset).to(device)
+        optimizer = build_optimizer(config, [p for p in network.parameters() if p.requires_grad])
+        scheduler = build_scheduler(config, optimizer)
         decode_dev = _decoder(request, trainee, settings, place, device)
         if initial is None and request.model is not None and decode_dev is not None:
             log.say(f"error rate of the initial model on {', '.join(request.valid)}: {decode_dev():.2f} %")
-        trainer = Trainer(trainee.network, optimizer, scheduler, settings, place, device, log, checkpoints, decode_dev)
+        trainer = Trainer(
+            network, optimizer, scheduler, settings, place, device, log, checkpoints, decode_dev, trainee.network
+        )
         progress = trainer.run(data, dev, initial)
         averaged = checkpoints.finish(progress.scores) if place.is_first else []
         wait(place)

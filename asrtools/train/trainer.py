@@ -32,7 +32,11 @@ MOST_SKIPPED = 100  # steps one after the other with gradients that are not fini
 
 
 class Trainer:
-    """One process of a run. `decode_dev` gives the error rate of the network on the validation list."""
+    """One process of a run.
+
+    `network` gives the loss; `model`, the network itself where nothing stands around it, is what is kept.
+    `decode_dev` gives the error rate of the model on the validation list.
+    """
 
     def __init__(
         self,
@@ -45,13 +49,15 @@ class Trainer:
         log: Log,
         checkpoints: CheckpointDir,
         decode_dev: Callable[[], float] | None = None,
+        model: nn.Module | None = None,
     ):
+        self.model = network if model is None else model
         self.network, self.optimizer, self.scheduler = network, optimizer, scheduler
         self.settings, self.place, self.device = settings, place, device
         self.log, self.checkpoints, self.decode_dev = log, checkpoints, decode_dev
         self.progress = Progress()
         self.scaler = torch.amp.GradScaler(device.split(":")[0], enabled=settings.dtype == "fp16")
-        self.ema = Ema(network, settings.ema_decay) if settings.ema_decay else None
+        self.ema = Ema(self.model, settings.ema_decay) if settings.ema_decay else None
         self.parallel: nn.Module = network
         self.means = Means()  # of the epoch that is under way
         self.num_skipped_now = 0
@@ -134,7 +140,7 @@ class Trainer:
         progress = self.progress
         with self.ema.in_place() if self.ema is not None else nullcontext():
             scores = self.validate(valid, name, decodes=at_end_of_epoch or progress.is_done)
-            parameters = merged_state(self.network)
+            parameters = merged_state(self.model)
         progress.scores[name] = scores
         best = self.checkpoints.ranked(progress.scores)
         progress.since_best = 0 if best and best[0] == name else progress.since_best + 1

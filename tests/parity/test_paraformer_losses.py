@@ -136,3 +136,30 @@ def test_a_decoder_with_positions_samples_embeddings_that_have_them(oracle: Path
     assert is_given.sum(1).tolist() == num_wrong.tolist()
     assert torch.equal(mixed[is_token & ~is_given], embedded[is_token & ~is_given])
     assert network(**inputs)[0].isfinite()
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_the_loss_over_a_conformer_is_funasr_s_but_for_the_last_token_that_it_loses(
+    oracle: Path, index: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each utterance alone, for FunASR's conformer sees the padding; of two of them its CIF loses the last token."""
+    directory = oracle / "paraformer_conformer"
+    network, whole = trainable(directory), batch(directory)
+    content = json.loads((directory / "train.json").read_text(encoding="utf-8"))
+    name = content["wavs"][index]
+    wanted = content["each_utterance_alone"][name]
+    to_length = network.predictor.to_length
+
+    def without_last(*args: Any) -> tuple[Tensor, ...]:
+        tokens, *rest = to_length(*args)
+        return (tokens.index_fill(1, torch.tensor([tokens.shape[1] - 1]), 0.0), *rest)
+
+    if name != "aishell":
+        monkeypatch.setattr(network.predictor, "to_length", without_last)
+    row = {key: value[index : index + 1] for key, value in whole.items()}
+    row["speech"] = row["speech"][:, : int(row["speech_lengths"])]
+    row["text"] = row["text"][:, : int(row["text_lengths"])]
+    loss, stats, _ = network(**row)
+    assert loss.item() == pytest.approx(wanted["loss"], rel=1e-5)
+    for key in ("loss_ctc", "loss_att", "loss_pre"):
+        assert float(stats[key]) == pytest.approx(wanted["stats"][key], rel=1e-5)

@@ -93,6 +93,14 @@ class FSMN(nn.Module):
 
     def forward(self, feats: Tensor, caches: Caches | None = None) -> tuple[Tensor, Caches]:
         """`caches`: what the call for the frames before gave; None at the begin."""
+        x, after = self._scores(feats, caches)
+        return (x.softmax(-1) if self.use_softmax else x), after
+
+    def log_probs(self, feats: Tensor) -> Tensor:
+        """Logarithms of what a softmax gives [B, T, output_dim], for training."""
+        return self._scores(feats, None)[0].log_softmax(-1)
+
+    def _scores(self, feats: Tensor, caches: Caches | None) -> tuple[Tensor, Caches]:
         if caches is None:
             caches = self.no_frames_before(feats.shape[0])
         x = F.relu(self.in_linear2(self.in_linear1(feats)))
@@ -100,5 +108,4 @@ class FSMN(nn.Module):
         for block, cache in zip(self.fsmn, caches, strict=True):
             x, cache = block(x, cache)
             after.append(cache)
-        x = self.out_linear2(self.out_linear1(x))
-        return (x.softmax(-1) if self.use_softmax else x), tuple(after)
+        return self.out_linear2(self.out_linear1(x)), tuple(after)
