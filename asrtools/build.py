@@ -145,7 +145,7 @@ def keywords_for(cls: type, config: Config, section: str, without: Collection[st
                 raise ConfigError(
                     f"{where}: {section}.{key} is {value!r}; only {ONLY_AS[section][key]!r} is built here"
                 )
-        elif key not in WITHOUT_MEANING.get(section, ()):
+        elif key not in WITHOUT_MEANING.get(section, ()) and key not in getattr(cls, "without_meaning", ()):
             where = config.origin(f"{section}.{key}")
             near = difflib.get_close_matches(key, known, n=1)
             cure = f"did you mean {near[0]}?" if near else "it knows " + ", ".join(known)

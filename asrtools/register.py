@@ -40,6 +40,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "SANMVadEncoder": "asrtools.layers.sanm_vad_encoder",
         "SenseVoiceEncoderSmall": "asrtools.models.sense_voice.encoder",
         "FSMN": "asrtools.models.fsmn_vad.encoder",
+        "Data2VecEncoder": "asrtools.layers.data2vec",
+        "data2vec_encoder": "asrtools.layers.data2vec",
         "ConformerEncoder": "asrtools.layers.conformer",
         "TransformerEncoder": "asrtools.layers.transformer_encoder",
         "BranchformerEncoder": "asrtools.layers.branchformer",

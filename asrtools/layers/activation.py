@@ -14,6 +14,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "selu": F.selu,
     "swish": F.silu,
+    "gelu": F.gelu,
 }
 
 
