@@ -5,8 +5,8 @@
 #
 #   --all       the slow tests too
 #   --install   install bats, shellcheck, zsh, ffmpeg, sctk, Slurm and munge with apt (bats with npm where there is no apt)
-#               where they are missing, and pyannote.metrics (as CI=true does); otherwise what needs them is skipped, and
-#               the summary says so
+#               where they are missing, and pyannote.metrics, funasr-onnx and sherpa-onnx (as CI=true does); otherwise
+#               what needs them is skipped, and the summary says so
 # shellcheck disable=SC2317  # functions are called through part
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -80,6 +80,16 @@ set_up() {
   is_set_up=true
 }
 part set-up set_up
+
+# clients of our exports, beside the environment and not in it
+install_clients() {
+  local list=tests/runtime/clients.txt place=.venv/clients
+  cmp -s "$list" "$place/installed.txt" && return 0
+  rm -rf "$place"
+  .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target "$place" -r "$list" || return 1
+  cp "$list" "$place/installed.txt"
+}
+[ "$install" = false ] || part clients install_clients
 
 # npm's bats, where an earlier run put one
 export PATH="$PATH:$PWD/.venv/node/node_modules/.bin"

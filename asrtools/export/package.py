@@ -32,6 +32,7 @@ MANIFEST = "export_manifest.json"
 FORMATS = ("onnx", "torchscript")
 NOT_TAKEN_ALONG = (".pt", ".onnx", ".npz", ".wav", ".pth", ".bin", ".safetensors", ".torchscript", ".tmp")
 TOKENS = "tokens.txt"  # of sherpa-onnx
+PIECES = "chn_jpn_yue_eng_ko_spectok.bpe.model"  # of funasr-onnx
 MOST_BYTES = 50 << 20  # of a file that is taken along
 
 
@@ -73,7 +74,7 @@ def export_model(
             written.append(path)
             found.append(parity)
         manifest = _manifest(model, graphs, written, found, kind, precision, opset)
-        beside = [*copy_beside(model.directory, directory), *write_tokens(model, directory)]
+        beside = [*copy_beside(model.directory, directory), *write_vocabulary(model, directory)]
         for path in written:
             os.replace(path, directory / path.name)
         manifest["files"] += [_facts(directory / name) for name in beside]
@@ -114,15 +115,22 @@ def copy_beside(source: Path, directory: Path) -> list[str]:
     return names
 
 
-def write_tokens(model: LoadedModel, directory: Path) -> list[str]:
-    """The vocabulary as lines of `symbol id`, where no file of that name is the model's own."""
+def write_vocabulary(model: LoadedModel, directory: Path) -> list[str]:
+    """The vocabulary as lines of `symbol id`, and sentencepieces under the name that SenseVoice's have.
+
+    A file of that name that is the model's own stays.
+    """
+    names = []
     tokens = tokens_of(model)
-    path = directory / TOKENS
-    if tokens is None or (model.directory / TOKENS).is_file():
-        return []
-    with atomic_write(path) as file:
-        file.writelines(f"{token} {index}\n" for index, token in enumerate(tokens))
-    return [TOKENS]
+    if tokens is not None and not (model.directory / TOKENS).is_file():
+        with atomic_write(directory / TOKENS) as file:
+            file.writelines(f"{token} {index}\n" for index, token in enumerate(tokens))
+        names.append(TOKENS)
+    pieces = getattr(model.tokenizer, "bpemodel", None)
+    if model.name == "SenseVoiceSmall" and pieces and not (model.directory / PIECES).is_file():
+        shutil.copyfile(pieces, directory / PIECES)
+        names.append(PIECES)
+    return names
 
 
 def _complete(config: Path) -> None:
