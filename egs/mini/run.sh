@@ -8,8 +8,9 @@
 #   2      data/list/{train,dev,test}.jsonl, after checks   data/{train,dev,test}
 #   3      exp/cmvn/{am.mvn,cmvn.json}, exp/tokens.json     data/train
 #   4      exp/fbank/{train,dev,test}/feats.scp            data/{train,dev,test}
-#   5      exp/model, a model directory                     exp/fbank/train, exp/cmvn, exp/tokens.json
-#   6      exp/{dev,test}/1best_recog/text.cer              exp/model, data/{dev,test}
+#   5      exp/model, a model directory                     exp/fbank/{train,dev}, exp/cmvn, exp/tokens.json
+#   6      exp/model/model.pt, the mean of its five best    exp/model/model.pt.ep*
+#   7      exp/{dev,test}/1best_recog/text.cer              exp/model, data/{dev,test}
 #
 # Every stage can run again; what is newer than its input is left alone.
 
@@ -20,11 +21,10 @@ stage=1         # first stage to run
 stop_stage=100  # last stage to run
 nj=2            # parallel jobs
 cmd=run.sh      # how jobs are started: utils/run.sh, or a command that takes the same arguments
-# shellcheck disable=SC2034
-gpuid_list=     # GPUs to use, e.g. 0,1; no stage of this version uses one
+gpuid_list=     # GPUs to train on, e.g. 0; empty: on the processor
 size=full       # full: 1,200 training utterances (53 minutes); tiny: 24, to try the recipe out
 seed=1          # another seed, another corpus
-steps=          # of training; 2000 for full, 20 for tiny
+steps=          # of the recogniser's training; 2000 for full, 20 for tiny
 data=data       # where the corpus goes; a relative path counts from this directory
 exp=exp         # where the results go; the same
 
@@ -64,7 +64,7 @@ if runs 3 "means and variances in $exp/cmvn, tokens in $exp/tokens.json"; then
     fi
     if ! fresh "$exp/tokens.json" "$data/corpus.json"; then
         # English by words: at 60 ms a stacked frame there would be hardly more frames than letters
-        make_tokens --unit mixed "$data/train/text" "$exp/tokens.json"
+        make_tokens --unit mixed --lower --seg-dict "$exp/seg_dict" "$data/train/text" "$exp/tokens.json"
     fi
 fi
 
@@ -95,18 +95,43 @@ if runs 4 "features in $exp/fbank"; then
     done
 fi
 
+# train_model NAME CONFIG TRAIN VALID [++key=value ...]: a model directory exp/NAME
+train_model() {
+    local name=$1 config=$2 lists=("$3" "$4") device=(--device cpu --ncpu 1)
+    shift 4
+    # one thread: more would change the last bits, and so the model
+    [ -z "$gpuid_list" ] || device=(--gpuid_list "$gpuid_list")
+    $cmd JOB=1:1 "$exp/log/train_$name.JOB.log" \
+        train --config "$config" --train "${lists[0]}" --valid "${lists[1]}" --output-dir "$exp/$name" --seed "$seed" "${device[@]}" "$@"
+}
+
 if runs 5 "a recogniser in $exp/model"; then
-    need "$exp/fbank/train/feats.scp" 4
+    for name in train dev; do
+        need "$exp/fbank/$name/feats.scp" 4
+    done
     need "$exp/cmvn/am.mvn" 3
     if ! fresh "$exp/model/model.pt" "$exp/fbank/train/feats.scp" "$exp/cmvn/am.mvn" "$exp/tokens.json" conf/ctc.yaml; then
+        for name in train dev; do
+            python local/features_list.py "$data/list/$name.jsonl" "$exp/fbank/$name/feats.scp" >"$exp/fbank/$name/list.jsonl"
+        done
         default=2000
         [ "$size" = full ] || default=20
-        $cmd JOB=1:1 "$exp/log/train.JOB.log" \
-            python local/train_recognizer.py --config conf/ctc.yaml --steps "${steps:-$default}" --seed "$seed" "$exp" "$data" "$exp/model"
+        train_model model conf/ctc.yaml "$exp/fbank/train/list.jsonl" "$exp/fbank/dev/list.jsonl" \
+            "++tokenizer_conf.token_list=$exp/tokens.json" "++tokenizer_conf.seg_dict=$exp/seg_dict" \
+            "++frontend_conf.cmvn_file=$exp/cmvn/am.mvn" \
+            "++train_conf.max_steps=${steps:-$default}" "++scheduler_conf.total_steps=${steps:-$default}"
     fi
 fi
 
-if runs 6 "texts and error rates in $exp/dev and $exp/test"; then
+if runs 6 "the mean of five checkpoints in $exp/model/model.pt"; then
+    need "$exp/model/checkpoint/last.pt" 5
+    if ! fresh "$exp/model/model.pt.avg5" "$exp/model/checkpoint/last.pt"; then
+        average-ckpt --best 5 --by loss --output "$exp/model/model.pt.avg5" "$exp/model"
+        cp "$exp/model/model.pt.avg5" "$exp/model/model.pt"
+    fi
+fi
+
+if runs 7 "texts and error rates in $exp/dev and $exp/test"; then
     need "$exp/model/model.pt" 5
     for name in dev test; do
         dir=$exp/$name
