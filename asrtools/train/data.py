@@ -4,6 +4,7 @@ What an epoch gives is a pure function of seed, epoch and data, so that training
 nothing but the numbers of epoch and step.
 """
 
+import contextlib
 import os
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ import torch
 
 from asrtools.config import Config
 from asrtools.errors import DataError
+from asrtools.record import Utterance
 from asrtools.register import tables
 from asrtools.tasks.network_input import step_ms
 from asrtools.train.batch import Batch
@@ -111,6 +113,13 @@ class TrainingData:
     def classes(self) -> tuple[str, ...]:
         """The names of what is told apart (speakers); none where the vocabulary or the model says it."""
         return tuple(getattr(self.dataset, "speakers", ()))
+
+    def utterances(self) -> Iterator[Utterance]:
+        """The rows as records, in the order of the list; a data set from outside may have none to show."""
+        if hasattr(self.dataset, "utterance"):
+            for index in range(len(self.dataset)):
+                with contextlib.suppress(DataError):  # is named when its batch is wanted
+                    yield self.dataset.utterance(index)
 
     def num_steps(self, number: int = 0) -> int:
         """Batches of an epoch."""

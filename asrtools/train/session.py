@@ -1,5 +1,6 @@
 """One run of training, from what the user named to a model directory."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,6 @@ from asrtools import build
 from asrtools import config as configuration
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
-from asrtools.io.jsonl import read_jsonl
-from asrtools.record import Utterance
 from asrtools.train.checkpoint_dir import CheckpointDir, Progress, seed_everything
 from asrtools.train.data import TrainingData, open_data
 from asrtools.train.distributed import Place, device_of, join, leave, wait
@@ -122,7 +121,7 @@ def _train(request: Request, config: Config, settings: TrainSettings, place: Pla
         network = objective_of(trainee.network, data.dataset).to(device)
         optimizer = build_optimizer(config, [p for p in network.parameters() if p.requires_grad])
         scheduler = build_scheduler(config, optimizer)
-        decode_dev = _decoder(request, trainee, settings, place, device)
+        decode_dev = _decoder(dev, trainee, settings, place, device)
         if initial is None and request.model is not None and decode_dev is not None:
             log.say(f"error rate of the initial model on {', '.join(request.valid)}: {decode_dev():.2f} %")
         trainer = Trainer(
@@ -162,7 +161,7 @@ def _file_of(path: Path) -> Path:
 def _data(
     request: Request, trainee: Trainee, place: Place, seed: int, log: Log
 ) -> tuple[TrainingData, TrainingData | None]:
-    def opened(lists: Sequence[str], is_training: bool) -> TrainingData:
+    def opened(lists: Sequence[str], is_training: bool, like: TrainingData | None = None) -> TrainingData:
         data = open_data(
             trainee.config,
             lists[0] if len(lists) == 1 else list(lists),
@@ -173,23 +172,22 @@ def _data(
             world_size=place.world_size,
             seed=seed,
             is_training=is_training,
+            like=like,
             warn=log.say,
         )
         for reason, count in data.dropped.items():
             log.say(f"{', '.join(map(str, lists))}: {count} left out: {reason}")
         return data
 
-    return opened(request.train, True), opened(request.valid, False) if request.valid else None
+    data = opened(request.train, True)
+    return data, opened(request.valid, False, data) if request.valid else None
 
 
-def _decoder(request: Request, trainee: Trainee, settings: TrainSettings, place: Place, device: str) -> Any:
+def _decoder(dev: TrainingData | None, trainee: Trainee, settings: TrainSettings, place: Place, device: str) -> Any:
     """What gives the error rate on the validation list; None where there is none, or the network gives no text."""
-    if not request.valid or not settings.decode_dev or not can_decode(trainee):
+    if dev is None or not settings.decode_dev or not can_decode(trainee):
         return None
-    utterances: list[Utterance] = []
-    for path in request.valid:
-        utterances += [one for one in read_jsonl(path) if one.target and one.status != "error"]
-    utterances = utterances[: settings.decode_dev]
+    utterances = list(itertools.islice(dev.utterances(), settings.decode_dev))
     if not utterances:
         return None
     return lambda: error_rate(trainee, utterances, place, device)
