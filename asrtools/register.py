@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "CTTransformerStreaming": "asrtools.models.ct_transformer.streaming",
         "SenseVoiceSmall": "asrtools.models.sense_voice.model",
         "UniASR": "asrtools.models.uniasr.model",
+        "MFCCA": "asrtools.models.mfcca.model",
         "FsmnVADStreaming": "asrtools.models.fsmn_vad.model",
         "MonotonicAligner": "asrtools.models.monotonic_aligner.model",
     },
@@ -42,6 +43,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "FSMN": "asrtools.models.fsmn_vad.encoder",
         "Data2VecEncoder": "asrtools.layers.data2vec",
         "data2vec_encoder": "asrtools.layers.data2vec",
+        "MFCCAEncoder": "asrtools.layers.cross_channel",
+        "mfcca_enc": "asrtools.layers.cross_channel",
         "ConformerEncoder": "asrtools.layers.conformer",
         "TransformerEncoder": "asrtools.layers.transformer_encoder",
         "BranchformerEncoder": "asrtools.layers.branchformer",
@@ -59,6 +62,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "CifPredictor": "asrtools.layers.cif",
         "CifPredictorV2": "asrtools.layers.cif",
         "CifPredictorV3": "asrtools.layers.cif_upsampled",
+    },
+    "normalize_classes": {
+        "UtteranceMVN": "asrtools.layers.utterance_mvn",
+        "utterance_mvn": "asrtools.layers.utterance_mvn",
     },
     "stride_conv_classes": {"stride_conv1d": "asrtools.layers.stride_conv"},
     "lm_classes": {
@@ -78,6 +85,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "WavFrontendOnline": "asrtools.features.frontend",
         "WhisperFrontend": "asrtools.features.whisper_frontend",
         "SpeakerFrontend": "asrtools.features.speaker_frontend",
+        "MultiChannelFrontend": "asrtools.features.multi_channel_frontend",
     },
     "specaug_classes": {
         "SpecAug": "asrtools.features.spec_augment",

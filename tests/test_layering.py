@@ -33,6 +33,7 @@ MODEL_PARENTS = {  # (variant, parent): a published variant may import its paren
     ("bicif_paraformer", "paraformer"),
     ("contextual_paraformer", "paraformer"),
     ("paraformer_streaming", "paraformer"),
+    ("mfcca", "transformer"),
     ("seaco_paraformer", "bicif_paraformer"),
     ("seaco_paraformer", "paraformer"),
 }

@@ -57,8 +57,8 @@ def decode(data: tuple[str, ...], **options: Any) -> int:
     """
     if not data:
         raise click.UsageError("it takes DATA")
-    if options["channel"] == "all":
-        raise click.UsageError("--channel all: a recogniser hears one channel; take mix, each or a number")
+    if options["channel"] == "all" and options["vad_model"]:
+        raise click.UsageError("--channel all: --vad-model hears one channel; take mix, each or a number")
     if options["resume"] and not options["output_dir"]:
         raise click.UsageError("--resume goes on with an --output-dir run; give the directory")
     if options["jsonl"] and options["style"] != "kaldi":

@@ -14,6 +14,7 @@ from asrtools.models.protocols import DecodeOptions
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.funasr_result import failed, result_of
 from asrtools.tasks.funasr_text import surface_of
+from asrtools.tasks.network_input import takes_channels
 from asrtools.tasks.outside_model import OutsideModel
 from asrtools.tasks.python_input import KEY, PythonInput, as_array, mono, read_audio_input
 from asrtools.tasks.recognition import Recognition
@@ -60,6 +61,7 @@ class RecognitionFace:
         return self.recognition.transcriber(
             options_of(self.recognition, call),
             call.limits,
+            "all" if takes_channels(self.model.frontend) else "mix",
             fs=call.fs,
             held=inputs.held,
             chunks=call.chunks if self.recognition.is_streaming else None,

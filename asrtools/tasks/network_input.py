@@ -77,9 +77,10 @@ class InputLoader:
             fs=self.fs,
             key=utterance.key,
         )
-        if not len(audio.samples):
+        num_samples = audio.samples.shape[-1]
+        if not num_samples:
             raise DataError(f"{utterance.source or utterance.key}: it holds no samples; a recording is wanted")
-        seconds = len(audio.samples) / audio.rate
+        seconds = num_samples / audio.rate
         return (audio.samples[:, None] if self.takes_samples else self.frontend(audio.samples)), seconds
 
     def _of_matrix(self, matrix: np.ndarray, where: str) -> tuple[np.ndarray, float]:
@@ -89,7 +90,7 @@ class InputLoader:
         width, num_mels, size = matrix.shape[1], self.frontend.n_mels, self.frontend.output_size()
         if len(matrix) and not np.isfinite(matrix).all():
             raise DataError(f"{where}: holds nan or infinite values; every feature should be a number")
-        if width == num_mels:
+        if width == num_mels or (takes_channels(self.frontend) and width % num_mels == 0):
             feats = self.frontend.from_fbank(matrix) if len(matrix) else np.zeros((0, size), np.float32)
         elif width == size:
             feats = np.asarray(matrix, dtype=np.float32)
@@ -99,6 +100,11 @@ class InputLoader:
                 f"or {size} (what the network takes)"
             )
         return feats, len(feats) * step_ms(self.frontend) / 1000
+
+
+def takes_channels(frontend: Any) -> bool:
+    """Whether it makes features of several channels at once."""
+    return bool(getattr(frontend, "takes_channels", False))
 
 
 def step_ms(frontend: Any) -> float:

@@ -12,7 +12,7 @@ from asrtools.models.protocols import ChunkOptions, DecodeOptions, Recognizer, S
 from asrtools.outside import import_model_file
 from asrtools.tasks.batching import BatchLimits
 from asrtools.tasks.language_model import with_language_model
-from asrtools.tasks.network_input import InputLoader
+from asrtools.tasks.network_input import InputLoader, takes_channels
 from asrtools.tasks.open_model import open_model, runner_of, stream_runner_of
 from asrtools.tasks.outside_model import OutsideModel, outside_model
 from asrtools.tasks.stream import StreamNetwork, WholeStreams
@@ -51,6 +51,11 @@ class Recognition:
         `chunks`: of a model that hears streams; `values`: for a model from outside, in whose place this one stands.
         """
         recognize, frontend = self.recognize, self.model.frontend
+        if channel == "all" and not takes_channels(frontend):
+            raise ConfigError(
+                f"--channel all: {self.model.directory}: its model {self.model.name} hears one channel; take mix, each "
+                "or a number"
+            )
         if self.is_streaming:
             recognize = WholeStreams(self.stream_network, frontend, chunks or ChunkOptions())
         loader = InputLoader(frontend, channel, fs, {} if held is None else held, takes_samples=self.is_streaming)
