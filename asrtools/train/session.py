@@ -15,6 +15,7 @@ from asrtools.errors import ConfigError, ModelError
 from asrtools.train.checkpoint_dir import CheckpointDir, Progress, seed_everything
 from asrtools.train.data import TrainingData, open_data
 from asrtools.train.distributed import Place, device_of, join, leave, wait
+from asrtools.train.dropout import use_bits
 from asrtools.train.log import Log
 from asrtools.train.lora import add_lora
 from asrtools.train.model_directory import write_model_directory
@@ -119,6 +120,8 @@ def _train(request: Request, config: Config, settings: TrainSettings, place: Pla
         seed_everything([seed, place.rank])
         data, dev = _data(request, trainee, place, seed, log)
         network = objective_of(trainee.network, data.dataset).to(device)
+        if device == "cpu":
+            use_bits(network)
         optimizer = build_optimizer(config, [p for p in network.parameters() if p.requires_grad])
         scheduler = build_scheduler(config, optimizer)
         decode_dev = _decoder(dev, trainee, settings, place, device)
