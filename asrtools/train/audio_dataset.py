@@ -134,6 +134,11 @@ class AudioDataset:
         """int64 [N]"""
         return self.ids(utterance.target or "", utterance.key)
 
+    def units(self, utterance: Utterance) -> list[str]:
+        """The text as the tokenizer cuts it; nothing where it does not show."""
+        cut = getattr(self.tokenizer, "text2tokens", None)
+        return list(cut(utterance.target or "")) if cut is not None else []
+
     def ids(self, text: str, key: str) -> np.ndarray:
         if self.of_text is not None:
             text = self.of_text(text)

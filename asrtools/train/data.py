@@ -123,11 +123,11 @@ class TrainingData:
 
     def num_steps(self, number: int = 0) -> int:
         """Batches of an epoch."""
-        return len(self._plan(number))
+        return len(self.plan(number))
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from a step on."""
-        plan = self._plan(number)
+        plan = self.plan(number)
         self._requests[:] = plan[first_step:]
         answers = iter(self._loading()) if self._workers else map(self._maker.__getitem__, list(self._requests))
         for request, answer in zip(plan[first_step:], answers, strict=True):
@@ -152,7 +152,8 @@ class TrainingData:
                 self.failed[key] = cause
                 self._warn(f"{key}: is left out ({cause})")
 
-    def _plan(self, number: int) -> list[Request]:
+    def plan(self, number: int) -> list[Request]:
+        """What an epoch consists of."""
         if self._planned is None or self._planned[0] != number:
             self.sampler.set_epoch(number)
             if hasattr(self.sampler, "plan"):

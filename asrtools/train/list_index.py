@@ -1,6 +1,6 @@
 """A training list by number: where each line stands and how long its audio and text are; lines are read when wanted.
 
-A million rows take some 40 MB here, whatever stands in them; rows that the length limits leave out are counted.
+A million rows take some 50 MB here, whatever stands in them; rows that the length limits leave out are counted.
 """
 
 import hashlib
@@ -25,7 +25,16 @@ from asrtools.train.list_source import Lists, is_rows, measured, parts_of, raw_l
 
 EXAMPLES = 5  # rows of a reason that are named
 FRAME_MS = 10
-_COLUMNS = {"file": "i", "offset": "q", "size": "i", "source_len": "i", "target_len": "i", "piece": "i", "key": "q"}
+_COLUMNS = {
+    "file": "i",
+    "offset": "q",
+    "size": "i",
+    "source_len": "i",
+    "target_len": "i",
+    "piece": "i",
+    "key": "q",
+    "source": "q",
+}
 
 
 @tables.register("index_ds_classes", "IndexDSJsonlRankSplit")
@@ -79,7 +88,8 @@ class ListIndex:
             if len(columns["offset"]) > first:
                 self.parts.append((first, len(columns["offset"])))
         kept = {name: _as_numpy(column) for name, column in columns.items()}
-        self.source_lens, self.target_lens, self.key_hashes = kept["source_len"], kept["target_len"], kept["key"]
+        self.source_lens, self.target_lens = kept["source_len"], kept["target_len"]
+        self.key_hashes, self.source_hashes = kept["key"], kept["source"]
         self._places, self._pieces = (kept["file"], kept["offset"], kept["size"]), kept["piece"]
 
     def __len__(self) -> int:
@@ -131,9 +141,9 @@ class ListIndex:
             return False
         source_len, target_len = lens
         window = self.window or max(1, source_len)
-        key = hash_of(row["key"])
+        key, source = hash_of(row["key"]), _source_hash(row)
         for piece, begin in enumerate(range(0, max(1, source_len), window)):
-            values = (*place, min(window, source_len - begin), target_len, piece, key)
+            values = (*place, min(window, source_len - begin), target_len, piece, key, source)
             for column, value in zip(columns.values(), values, strict=True):
                 column.append(value)
         return True
@@ -207,6 +217,12 @@ def _as_numpy(column: array) -> np.ndarray:
 def hash_of(text: str) -> int:
     """63 bits, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little") >> 1
+
+
+def _source_hash(row: dict[str, Any]) -> int:
+    """Of the audio, and of the part of it that a segment is; 0: it has none."""
+    source = row.get("source")
+    return hash_of(f"{source} {row.get('start_ms')} {row.get('end_ms')}") if source else 0
 
 
 def _is_length(value: object) -> bool:

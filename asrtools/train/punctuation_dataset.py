@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from asrtools.errors import DataError
+from asrtools.record import Utterance
 from asrtools.register import tables
 from asrtools.text.punctuated import words_and_marks
 from asrtools.text.punctuation_words import JiebaSplitter, split_words
@@ -62,6 +63,9 @@ class PunctuationDataset(AudioDataset):
         if self.has_pauses:
             sample["vad_indexes"] = self._pause(marks, rng)
         return sample
+
+    def units(self, utterance: Utterance) -> list[str]:
+        return words_and_marks(utterance.target or "", self.punc_list, self.split)[0]
 
     def _pause(self, marks: Sequence[int], rng: np.random.Generator) -> int:
         nothing = self.punc_list.index("_") if "_" in self.punc_list else 0
