@@ -219,26 +219,22 @@ class _Clips:
 
 def _told(name: str, report: ListReport) -> list[str]:
     num = report.num_rows
-    lines = [f"{name}: {num} rows" + (f", {report.hours:.2f} h" if report.hours else "")]
+    lines = [f"{name}: {num} rows" + (f", {report.hours:.3g} h" if report.hours else "")]
     if report.hours and report.frames.quantiles:
         lines[0] += ", " + _range([value / 100 for value in report.frames.quantiles], "s")
     if any(report.tokens.quantiles):
         lines[0] += ", " + _range(report.tokens.quantiles, "tokens")
     lines += [f"{name}: {count} rows left out: {reason}" for reason, count in report.dropped.items()]
     if report.num_unknown:
-        part = 100 * report.num_unknown / max(1, report.num_units)
+        part = f"{100 * report.num_unknown / max(1, report.num_units):.2f} %"
         named = ", ".join(f"{unit} ({count})" for unit, count in report.unknown.items())
-        lines.append(
-            f"{name}: {report.num_unknown} of {report.num_units} units ({part:.2f} %) unknown: {named}"
-        )
+        lines.append(f"{name}: {report.num_unknown} of {report.num_units} units ({part}) are not in the vocabulary: {named}")
     if report.num_too_long:
         named = ", ".join(report.too_long)
         lines.append(f"{name}: {report.num_too_long} of {report.num_texts} texts are longer than their audio: {named}")
     if report.num_silent:
         named = ", ".join(report.silent)
-        lines.append(
-            f"{name}: {report.num_silent} of {report.num_clips} clips listened to are silent: {named}"
-        )
+        lines.append(f"{name}: {report.num_silent} of {report.num_clips} clips listened to are silent: {named}")
     lines += [f"{name}: cannot be read: {one}" for one in report.unreadable]
     return lines
 

@@ -22,6 +22,7 @@ from asrtools.train.model_directory import write_model_directory
 from asrtools.train.network import Trainee, build_trainee
 from asrtools.train.objective import objective_of
 from asrtools.train.optim import build_optimizer
+from asrtools.train.preflight import preflight
 from asrtools.train.schedule import build_scheduler
 from asrtools.train.settings import TrainSettings, read_settings
 from asrtools.train.trainer import Trainer
@@ -119,6 +120,8 @@ def _train(request: Request, config: Config, settings: TrainSettings, place: Pla
             log.say(f"{checkpoints.last}: goes on after epoch {begun.epoch}, step {begun.step}")
         seed_everything([seed, place.rank])
         data, dev = _data(request, trainee, place, seed, log)
+        if place.is_first:
+            _tell_about(data, dev, trainee, directory, log, initial is None and settings.preflight)
         network = objective_of(trainee.network, data.dataset).to(device)
         if device == "cpu":
             use_bits(network)
@@ -165,7 +168,7 @@ def _data(
     request: Request, trainee: Trainee, place: Place, seed: int, log: Log
 ) -> tuple[TrainingData, TrainingData | None]:
     def opened(lists: Sequence[str], is_training: bool, like: TrainingData | None = None) -> TrainingData:
-        data = open_data(
+        return open_data(
             trainee.config,
             lists[0] if len(lists) == 1 else list(lists),
             frontend=trainee.frontend,
@@ -178,12 +181,24 @@ def _data(
             like=like,
             warn=log.say,
         )
-        for reason, count in data.dropped.items():
-            log.say(f"{', '.join(map(str, lists))}: {count} left out: {reason}")
-        return data
 
     data = opened(request.train, True)
     return data, opened(request.valid, False, data) if request.valid else None
+
+
+def _tell_about(
+    data: TrainingData, dev: TrainingData | None, trainee: Trainee, directory: Path, log: Log, is_first_time: bool
+) -> None:
+    """The report on the data before the first step; later only what is left out."""
+    if is_first_time:
+        report = preflight(data, dev, trainee.network)
+        report.write(directory / "preflight.json")
+        for line in str(report).splitlines():
+            log.say(line)
+        return
+    for name, one in (("train", data), ("valid", dev)):
+        for reason, count in one.dropped.items() if one is not None else ():
+            log.say(f"{name}: {count} rows left out: {reason}")
 
 
 def _decoder(dev: TrainingData | None, trainee: Trainee, settings: TrainSettings, place: Place, device: str) -> Any:

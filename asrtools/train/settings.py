@@ -44,6 +44,7 @@ class TrainSettings:
     ema_decay: float = 0.0  # of the averaged parameters that are validated and kept; 0: none
     early_stop: int = 0  # validations without a better value, after which training ends; 0: never
     decode_dev: int = 500  # utterances of the validation list that are decoded at the end of an epoch; 0: none
+    preflight: bool = True  # a report on the data before the first step
     max_steps: int = 0  # of the optimiser, after which training ends; 0: max_epoch alone counts
 
     @property
