@@ -135,6 +135,10 @@ TABLES = (
 )
 
 
+# Tables whose entries may be functions too, as published samplers are.
+MAKERS = ("batch_sampler_classes", "dataloader_classes")
+
+
 class Table(Mapping[str, type]):
     """One kind of component; looks like a dict of name to class, importing built-in classes when they are asked for."""
 
@@ -214,7 +218,8 @@ class Tables:
 
     def register(self, table: str, name: str | None = None) -> Callable[[type], type]:
         def decorate(cls: type) -> type:
-            if not inspect.isclass(cls):
+            is_maker = inspect.isfunction(cls) and table in MAKERS
+            if not inspect.isclass(cls) and not is_maker:
                 raise ConfigError(f"tables.register({table!r}, {name!r}): {cls!r} is not a class")
             getattr(self, table).add(name or cls.__name__, cls)
             if table == "model_classes":

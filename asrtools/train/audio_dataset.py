@@ -75,6 +75,11 @@ class AudioDataset:
         self.seed, self.epoch = seed, 0
 
     @property
+    def index_ds(self) -> Any:
+        """The index under its published name, for classes on top of this one."""
+        return self.index
+
+    @property
     def parts(self) -> list[tuple[int, int]] | None:
         return getattr(self.index, "parts", None)
 

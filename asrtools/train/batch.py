@@ -1,6 +1,6 @@
 """Batch: what a network's forward takes, with the numbers a trainer reports about it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,11 +17,15 @@ class Batch:
     is_repeated: bool = False  # a second time in this epoch, so that every rank has as many steps
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
-        moved = {name: tensor.to(device, non_blocking=non_blocking) for name, tensor in self.inputs.items()}
-        return replace(self, inputs=moved)
+        return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "Batch":
-        return replace(self, inputs={name: tensor.pin_memory() for name, tensor in self.inputs.items()})
+        return self._changed(torch.Tensor.pin_memory)
+
+    def _changed(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Batch":
+        """A data set from outside may give what is no tensor, which stays as it is."""
+        changed = {name: change(one) if isinstance(one, torch.Tensor) else one for name, one in self.inputs.items()}
+        return replace(self, inputs=changed)
 
 
 def padded(rows: Sequence[np.ndarray], value: float) -> torch.Tensor:

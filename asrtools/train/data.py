@@ -6,12 +6,15 @@ nothing but the numbers of epoch and step.
 
 import contextlib
 import os
+import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from asrtools.config import Config
@@ -20,7 +23,7 @@ from asrtools.record import Utterance
 from asrtools.register import tables
 from asrtools.tasks.network_input import step_ms
 from asrtools.train.batch import Batch
-from asrtools.train.dataset_conf import build_specaug, check_keys, dataset_class, facts_of, fitting
+from asrtools.train.dataset_conf import build_specaug, check_keys, dataset_class, facts_of, fitting, is_outside
 from asrtools.train.list_source import Lists
 
 UNREADABLE = "cannot be used"
@@ -47,20 +50,34 @@ class BatchMaker:
 
     dataset: Any
     frame_ms: float  # of a row of features
+    seed: int = 0
 
     def __getitem__(self, request: Request) -> Answer:
         if hasattr(self.dataset, "set_epoch"):
             self.dataset.set_epoch(request.epoch)
+        with self._drawing(request):
+            return self._answer(request)
+
+    def _answer(self, request: Request) -> Answer:
         samples, failed = [], []
         for index in request.indices:
             try:
-                samples.append(self.dataset[index])
+                sample = self.dataset[index]
+                if sample is None:  # as published data sets say it
+                    raise DataError(f"row {index + 1}: the data set gives nothing for it")
+                samples.append(sample)
             except DataError as error:
                 key, _, cause = str(error).partition(": ")
                 failed.append((key, cause))
         if not samples:
             return Answer(None, tuple(failed))
         return Answer(self._batch(samples, request.is_repeated), tuple(failed))
+
+    def _drawing(self, request: Request) -> AbstractContextManager[Any]:
+        """A data set from outside draws from the global random numbers: the same for the same batch, and its own."""
+        return (
+            _seeded([self.seed, request.epoch, *request.indices]) if is_outside(type(self.dataset)) else nullcontext()
+        )
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -78,6 +95,21 @@ class BatchMaker:
         return Batch(keys, inputs, real, padded, 0 if tokens is None else int(tokens.sum()), is_repeated)
 
 
+@contextlib.contextmanager
+def _seeded(seeds: Sequence[int]) -> Iterator[None]:
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.random.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
 class TrainingData:
     """Batches of one data set for one rank."""
 
@@ -86,6 +118,7 @@ class TrainingData:
         dataset: Any,
         sampler: Any,
         frame_ms: float = 10.0,
+        seed: int = 0,
         num_workers: int = 0,
         prefetch: int = PREFETCH,
         pin_memory: bool = False,
@@ -93,7 +126,7 @@ class TrainingData:
     ):
         self.dataset, self.sampler = dataset, sampler
         self.failed: dict[str, str] = {}
-        self._maker = BatchMaker(dataset, frame_ms)
+        self._maker = BatchMaker(dataset, frame_ms, seed)
         self._requests: list[Request] = []
         self._workers = num_workers
         self._prefetch, self._pins = prefetch, pin_memory
@@ -217,6 +250,8 @@ def open_data(
         raise DataError(f"{lists}: has no row to train on" + (f"; left out: {dropped}" if dropped else ""))
     placed = {"rank": rank, "num_replicas": world_size, "is_training": is_training, "seed": seed}
     sampler = sampler_cls(dataset, **fitting(sampler_cls, {"batch_size": 1, **conf, **placed}))
+    if isinstance(sampler, Mapping):  # what published functions give to a DataLoader
+        sampler = sampler["batch_sampler"]
     if len(dataset) < world_size:
         raise DataError(f"{lists}: has {len(dataset)} rows for {world_size} processes; each needs at least one")
     num_workers = min(int(conf.get("num_workers", 4)), _num_cpus(), len(dataset))
@@ -224,6 +259,7 @@ def open_data(
         dataset,
         sampler,
         frame_ms=_frame_ms(frontend),
+        seed=seed,
         num_workers=num_workers,
         prefetch=int(conf.get("prefetch_factor", PREFETCH)),
         pin_memory=bool(conf.get("pin_memory", True)) and torch.cuda.is_available(),

@@ -70,7 +70,7 @@ def check_keys(config: Config, classes: Sequence[type]) -> None:
     known = {*LOADER_KEYS, *WITHOUT_MEANING}
     for cls in classes:
         names = parameters_of(cls)
-        if names is None and _is_outside(cls):
+        if names is None and is_outside(cls):
             return
         known |= set(names or _names_of(cls))
     for key in config.section("dataset_conf"):
@@ -80,7 +80,7 @@ def check_keys(config: Config, classes: Sequence[type]) -> None:
             raise ConfigError(f"{config.origin(f'dataset_conf.{key}')}: nothing knows dataset_conf.{key}; {cure}")
 
 
-def _is_outside(cls: type) -> bool:
+def is_outside(cls: type) -> bool:
     return not cls.__module__.startswith("asrtools.")
 
 

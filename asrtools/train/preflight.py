@@ -228,7 +228,8 @@ def _told(name: str, report: ListReport) -> list[str]:
     if report.num_unknown:
         part = f"{100 * report.num_unknown / max(1, report.num_units):.2f} %"
         named = ", ".join(f"{unit} ({count})" for unit, count in report.unknown.items())
-        lines.append(f"{name}: {report.num_unknown} of {report.num_units} units ({part}) are not in the vocabulary: {named}")
+        counts = f"{report.num_unknown} of {report.num_units} units ({part})"
+        lines.append(f"{name}: {counts} are not in the vocabulary: {named}")
     if report.num_too_long:
         named = ", ".join(report.too_long)
         lines.append(f"{name}: {report.num_too_long} of {report.num_texts} texts are longer than their audio: {named}")
