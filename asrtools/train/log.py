@@ -29,6 +29,22 @@ class Log:
         self.text = open(directory / "log.txt", "a", encoding="utf-8")  # noqa: SIM115  closed by close()
         self.lines = open(directory / JSONL, "a", encoding="utf-8") if place.is_first else None  # noqa: SIM115
 
+    def begin_epoch(self, epoch: int, step: int, num_steps: int) -> None:
+        """A bar on a terminal or in a notebook, for the batches of an epoch."""
+        if not self.place.is_first or not (sys.stderr.isatty() or "ipykernel" in sys.modules):
+            return
+        from tqdm.auto import tqdm
+
+        if self.bar is not None:
+            self.bar.close()
+        self.bar = tqdm(
+            total=num_steps, initial=step, desc=f"epoch {epoch + 1}", unit="batch", leave=False, dynamic_ncols=True
+        )
+
+    def advance(self, num: int) -> None:
+        if self.bar is not None:
+            self.bar.update(num)
+
     def say(self, message: str) -> None:
         """One line in log.txt and, of the first process, on the terminal."""
         self._write(message)
@@ -73,6 +89,8 @@ class Log:
                     self.board.add_scalar(f"{whole['kind']}/{name}", value, whole["total_step"])
 
     def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
         self.text.close()
         if self.lines is not None:
             self.lines.close()

@@ -75,9 +75,10 @@ class Trainer:
         progress, settings = self.progress, self.settings
         while not progress.is_done and progress.epoch < settings.max_epoch:
             means, times = self.means, _Times()
-            batches = train.epoch(progress.epoch, progress.step)
-            for window in self._windows(batches, times):
+            self.log.begin_epoch(progress.epoch, progress.step, train.num_steps(progress.epoch))
+            for window in self._windows(train.epoch(progress.epoch, progress.step), times):
                 self.update(window, means, times)
+                self.log.advance(len(window))
                 if self._passed(settings.log_interval, len(window)):
                     self._report(window, means, times, train.num_steps(progress.epoch))
                 if settings.max_steps and progress.updates >= settings.max_steps:
@@ -140,7 +141,8 @@ class Trainer:
         progress = self.progress
         with self.ema.in_place() if self.ema is not None else nullcontext():
             scores = self.validate(valid, name, decodes=at_end_of_epoch or progress.is_done)
-            parameters = merged_state(self.model)
+            if self.place.is_first:
+                self.checkpoints.save_parameters(name, merged_state(self.model))
         progress.scores[name] = scores
         best = self.checkpoints.ranked(progress.scores)
         progress.since_best = 0 if best and best[0] == name else progress.since_best + 1
@@ -149,7 +151,6 @@ class Trainer:
             progress.is_done = True
         of_ranks = gather({"random": random_state(self.device), "means": self.means.state()}, self.place)
         if self.place.is_first:
-            self.checkpoints.save_parameters(name, parameters)
             self.checkpoints.save_last(self.state(of_ranks))
             self.checkpoints.prune(progress.scores)
         wait(self.place)
