@@ -1,6 +1,7 @@
 """align: find when each word of a known text is spoken: CTM on stdout."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +14,24 @@ from asrtools.commands.options import (
     data_options,
     device_options,
     hub_options,
-    jsonl_option,
     model_option,
+    result_options,
     shard_option,
 )
+from asrtools.commands.resumable import check_resume, finish, open_results
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
-    from asrtools.tasks.align import WordAligner
+    from asrtools.io.journal_dir import Done
+    from asrtools.tasks.align import Aligned, WordAligner
 
 DEFAULT_MODEL = "fa-zh"
 EXAMPLE = """\
 align wav.scp text > text.ctm
 align --textgrid exp/grids data/test > text.ctm
-align --jsonl list.jsonl > words.jsonl"""
+align --jsonl list.jsonl > words.jsonl
+align --output-dir exp/align --resume data/test > text.ctm"""
+FILES = {"ctm": "ctm", "jsonl": "records.jsonl", "list": "tp_res/timestamp_list", "tokens": "tp_res/timestamp_str"}
 
 
 @command(example=EXAMPLE, takes_overrides=True)
@@ -34,7 +39,7 @@ align --jsonl list.jsonl > words.jsonl"""
 @click.option(
     "--textgrid", type=click.Path(file_okay=False), metavar="DIR", help="Write DIR/KEY.TextGrid for Praat as well."
 )
-@jsonl_option
+@result_options
 @model_option
 @data_options
 @shard_option
@@ -46,23 +51,48 @@ def align(data: tuple[str, ...], **options: Any) -> int:
 
     DATA is wav.scp (or recordings) and after it TEXT, lines of `key words`; or one data directory, or list of records,
     that holds both. Words, and the marks beside them, stay as they are; Chinese goes by characters. Words that the
-    model has no token for get their times from their neighbours.
+    model has no token for get their times from their neighbours. --output-dir gets DIR/ctm, DIR/records.jsonl and, as
+    FunASR has them, DIR/tp_res/timestamp_list (ms of words) and timestamp_str (seconds of tokens and silences).
     """
     if not data:
         raise click.UsageError("it takes WAV_SCP and TEXT")
     if options["channel"] == "all":
         raise click.UsageError("--channel all: speech is heard in one channel; take mix, each or a number")
-    tally = Tally("align")
+    check_resume(options)
+    started, tally = time.time(), Tally("align")
     utterances = _inputs(data, options, tally)
     aligner = _open(options)
-    write = _as_record if options["jsonl"] else _as_ctm
+    assert aligner.model is not None
+    results = open_results("align", data, [*FILES.values()], aligner.model, options)
     grid = _grid_writer(options["textgrid"])
-    for utterance in progress(aligner(utterances), "align"):
-        write(utterance)
-        if utterance.status != "error":
-            grid(utterance)
-        tally.count(utterance)
+
+    def work(inputs: Iterator[Utterance]) -> "Iterator[Done]":
+        for aligned in aligner.aligned(inputs):
+            if aligned.utterance.status != "error":
+                grid(aligned.utterance)
+            yield _done(aligned)
+
+    shown = FILES["jsonl" if options["jsonl"] else "ctm"]
+    for done in progress(results.through(utterances, work) if results else work(utterances), "align"):
+        sys.stdout.write(done.texts[shown])
+        sys.stdout.flush()
+        tally.count(done.counted[0])
+    finish(results, aligner.model, options, started)
     return tally.close()
+
+
+def _done(aligned: "Aligned") -> "Done":
+    from asrtools.io.journal_dir import Done
+    from asrtools.io.jsonl import to_line
+
+    utterance = aligned.utterance
+    texts = {FILES["ctm"]: _ctm(utterance), FILES["jsonl"]: to_line(utterance) + "\n"}
+    if utterance.status != "error":
+        spans = [[token.start_ms, token.end_ms] for token in utterance.tokens if token.start_ms is not None]
+        texts[FILES["list"]] = f"{utterance.key} {spans}\n"
+        texts[FILES["tokens"]] = f"{utterance.key} {aligned.token_times}".rstrip() + "\n"
+    counted = utterance if utterance.status == "error" else Utterance(utterance.key, status=utterance.status)
+    return Done(utterance.key, texts, [counted])
 
 
 def _inputs(data: tuple[str, ...], options: dict[str, Any], tally: Tally) -> Iterator[Utterance]:
@@ -104,23 +134,18 @@ def _open(options: dict[str, Any]) -> "WordAligner":
     )
 
 
-def _as_record(utterance: Utterance) -> None:
-    from asrtools.io.jsonl import to_line
-
-    sys.stdout.write(to_line(utterance) + "\n")
-    sys.stdout.flush()
-
-
-def _as_ctm(utterance: Utterance) -> None:
+def _ctm(utterance: Utterance) -> str:
     from asrtools.io.ctm import Word, to_line
 
+    if utterance.status == "error":
+        return ""
     channel = "1" if utterance.channel is None else str(utterance.channel + 1)
-    if utterance.status != "error":
-        for token in utterance.tokens:
-            if token.text and token.start_ms is not None and token.end_ms is not None:
-                name = utterance.recording or utterance.key
-                sys.stdout.write(to_line(Word(name, token.start_ms, token.end_ms, token.text, None, channel)) + "\n")
-    sys.stdout.flush()
+    name = utterance.recording or utterance.key
+    return "".join(
+        to_line(Word(name, token.start_ms, token.end_ms, token.text, None, channel)) + "\n"
+        for token in utterance.tokens
+        if token.text and token.start_ms is not None and token.end_ms is not None
+    )
 
 
 def _grid_writer(folder: str | None) -> Callable[[Utterance], None]:

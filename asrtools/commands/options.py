@@ -87,11 +87,9 @@ jsonl_option: Decorator = click.option(
     "--jsonl", is_flag=True, help="Print records, one JSON object a line, instead of plain lines."
 )
 
-result_options: Decorator = stack(
-    output_dir_option,
-    jsonl_option,
-    click.option("--resume", is_flag=True, help="Finish an interrupted --output-dir run."),
-)
+resume_option: Decorator = click.option("--resume", is_flag=True, help="Finish an interrupted --output-dir run.")
+
+result_options: Decorator = stack(output_dir_option, jsonl_option, resume_option)
 
 # of every command that runs a network over its inputs
 network_options: Decorator = stack(model_option, device_options, batch_options, hub_options, result_options)

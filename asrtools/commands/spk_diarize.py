@@ -1,7 +1,7 @@
 """spk-diarize: find who speaks when: RTTM on stdout."""
 
-import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ from asrtools.commands.options import (
     hub_options,
     jsonl_option,
     model_option,
+    resume_option,
     shard_option,
 )
+from asrtools.commands.resumable import check_resume, finish, open_results
 from asrtools.commands.speaker_options import cluster_options, known_options, speech_options
 from asrtools.errors import ConfigError
 from asrtools.record import Utterance
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from asrtools.io.feature_writer import FeatureWriter
+    from asrtools.io.journal_dir import Done, JournalDir
     from asrtools.tasks.clustering import ClusterOptions
     from asrtools.tasks.diarize import Diarization
     from asrtools.tasks.embed import SampleReader, SpeakerModel
@@ -60,6 +63,7 @@ spk-diarize --trials trials --embeddings xvector.ark wav.scp > scores"""
     metavar="DIR",
     help="Write DIR/rttm and DIR/records.jsonl (what --jsonl prints) as well.",
 )
+@resume_option
 def spk_diarize(data: tuple[str, ...], **options: Any) -> int:
     """Find who speaks when: RTTM on stdout.
 
@@ -76,6 +80,10 @@ def spk_diarize(data: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("--trials prints scores, not records; leave out --jsonl")
     if options["segments"] and options["trials"]:
         raise click.UsageError("--trials compares whole inputs; leave out --segments")
+    check_resume(options)
+    if options["resume"] and (options["trials"] or options["embeddings"]):
+        raise click.UsageError("--resume goes on with turns; --trials and --embeddings are made in one run")
+    head = dict(options)
     utterances, options["clustering"] = _inputs(data, options), _clustering(options)
     from asrtools.tasks.embed import SampleReader, open_speaker_model
 
@@ -88,10 +96,12 @@ def spk_diarize(data: tuple[str, ...], **options: Any) -> int:
     )
     reader = SampleReader("mix" if options["channel"] == "each" else options["channel"], options["fs"])
     known = _known_speakers(model, options)
+    assert model.model is not None
+    results = None if options["trials"] else open_results("spk-diarize", data, [*FILES.values()], model.model, head)
     if not options["embeddings"]:
-        return _run(utterances, model, reader, known, None, options)
+        return _run(utterances, model, reader, known, None, results, options)
     with _vector_writer(data, options["embeddings"]) as writer:
-        return _run(utterances, model, reader, known, writer, options)
+        return _run(utterances, model, reader, known, writer, results, options)
 
 
 def _run(
@@ -100,11 +110,12 @@ def _run(
     reader: "SampleReader",
     known: "dict[str, np.ndarray]",
     writer: "FeatureWriter | None",
+    results: "JournalDir | None",
     options: dict[str, Any],
 ) -> int:
     if options["trials"]:
         return _verify(utterances, model, reader, known, writer, options)
-    return _diarize(utterances, model, reader, known, writer, options)
+    return _diarize(utterances, model, reader, known, writer, results, options)
 
 
 def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
@@ -206,6 +217,7 @@ def _diarize(
     reader: "SampleReader",
     known: "dict[str, np.ndarray]",
     writer: "FeatureWriter | None",
+    results: "JournalDir | None",
     options: dict[str, Any],
 ) -> int:
     from asrtools.tasks.diarize import Diarizer, one_of_each_name, recordings_of
@@ -214,7 +226,7 @@ def _diarize(
 
     together = max(1, min(options["batch_size"], int(options["batch_seconds"] / 1.5)))
     diarizer = Diarizer(model, options["clustering"], reader, together)
-    tally = Tally("spk-diarize")
+    started, tally = time.time(), Tally("spk-diarize")
 
     def recorded() -> Iterator[Utterance]:
         for utterance in utterances:
@@ -224,18 +236,62 @@ def _diarize(
                         writer.write(done.key, vector)
             yield utterance
 
-    found = diarizer(recordings_of(recorded(), _segment_finder(reader, options)))
-    with _files(options["output_dir"]) as write:
-        for diarization in progress(found, "spk-diarize"):
+    def work() -> "Iterator[Done]":
+        if results is not None:
+            yield from results.earlier()
+        is_done = _skipping(results)
+        for diarization in diarizer(recordings_of(recorded(), _segment_finder(reader, options), is_done)):
             names = names_of(diarization.centres, known, options["enroll_threshold"])
-            diarization = one_of_each_name(diarization, names)
-            turns, records = _turn_lines(diarization, names, options["channel"]), _record_lines(diarization, names)
-            sys.stdout.writelines(records if options["jsonl"] else turns)
-            sys.stdout.flush()
-            write(turns, records)
-            for record in _counted(diarization):
-                tally.count(record)
+            done = _done(one_of_each_name(diarization, names), names, options["channel"])
+            if results is not None:
+                results.add(done)
+            yield done
+
+    for done in progress(work(), "spk-diarize"):
+        sys.stdout.write(done.texts[FILES["jsonl" if options["jsonl"] else "rttm"]])
+        sys.stdout.flush()
+        for record in done.counted:
+            tally.count(record)
+    if results is not None and model.model is not None:
+        finish(results, model.model, {name: value for name, value in options.items() if name != "clustering"}, started)
     return tally.close()
+
+
+FILES = {"rttm": "rttm", "jsonl": "records.jsonl"}
+
+
+def _done(diarization: "Diarization", names: list[str], channel: str) -> "Done":
+    from asrtools.io.journal_dir import Done
+
+    return Done(
+        diarization.recording.key,
+        {
+            FILES["rttm"]: "".join(_turn_lines(diarization, names, channel)),
+            FILES["jsonl"]: "".join(_record_lines(diarization, names)),
+        },
+        [
+            one if one.status == "error" else Utterance(one.key, status=one.status, error=one.error)
+            for one in _counted(diarization)
+        ],
+    )
+
+
+def _skipping(results: "JournalDir | None") -> Callable[[str], bool]:
+    """Whether a recording, asked about in order, is one that an interrupted run has done."""
+    if results is None:
+        return lambda key: False
+    earlier, number = results.earlier_keys(), 0
+
+    def is_done(key: str) -> bool:
+        nonlocal number
+        done = next(earlier, None)
+        if done is None:
+            return False
+        number += 1
+        results.check(number, done, key)
+        return True
+
+    return is_done
 
 
 def _counted(diarization: "Diarization") -> list[Utterance]:
@@ -282,27 +338,6 @@ def _record_lines(diarization: "Diarization", names: list[str]) -> list[str]:
     else:
         records = _counted(diarization)
     return [to_line(record) + "\n" for record in records]
-
-
-@contextlib.contextmanager
-def _files(folder: str | None) -> "Iterator[Callable[[list[str], list[str]], None]]":
-    """What writes the files of --output-dir, a recording at a time; they appear whole, at the end."""
-    if folder is None:
-        yield lambda turns, records: None
-        return
-    from pathlib import Path
-
-    from asrtools.io.text_file import atomic_write
-
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    with atomic_write(place / "rttm") as rttm, atomic_write(place / "records.jsonl") as jsonl:
-
-        def write(turns: list[str], records: list[str]) -> None:
-            rttm.writelines(turns)
-            jsonl.writelines(records)
-
-        yield write
 
 
 def _segment_finder(reader: "SampleReader", options: dict[str, Any]) -> "Callable[[Utterance], Sequence[Utterance]]":

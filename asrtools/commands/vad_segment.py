@@ -1,9 +1,10 @@
 """vad-segment: find the stretches of speech in recordings: Kaldi segments on stdout."""
 
-import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +16,15 @@ from asrtools.commands.options import (
     device_options,
     hub_options,
     model_option,
+    resume_option,
     shard_option,
 )
+from asrtools.commands.resumable import check_resume, finish, open_results
 from asrtools.commands.vad_options import segment_options, vad_model_options, vad_overrides
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
+    from asrtools.io.journal_dir import Done
     from asrtools.tasks.segment import Segmenter
 
 DEFAULT_MODEL = "fsmn-vad"
@@ -38,8 +42,9 @@ arecord -t raw -f S16_LE -r 16000 | vad-segment --streaming --input-type pcm -""
     "--output-dir",
     type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Write DIR/segments, DIR/rttm and DIR/1best_recog/text (FunASR's lists) as well.",
+    help="Write DIR/segments, DIR/rttm, DIR/records.jsonl and DIR/1best_recog/text (FunASR's lists) as well.",
 )
+@resume_option
 @click.option(
     "--streaming", is_flag=True, help="Print `key begin SECONDS` and `key end SECONDS` as soon as they are decided."
 )
@@ -68,6 +73,7 @@ def vad_segment(data: tuple[str, ...], **options: Any) -> int:
         raise click.UsageError("--channel all: speech is looked for in one channel; take mix, each or a number")
     if options["jsonl"] and options["rttm"]:
         raise click.UsageError("--jsonl and --rttm are two ways to print; keep one")
+    check_resume(options)
     if options["streaming"]:
         for name in ("rttm", "output_dir", "merge_seconds", "pad_ms"):
             if options[name]:
@@ -77,7 +83,7 @@ def vad_segment(data: tuple[str, ...], **options: Any) -> int:
     segmenter = _open(overrides, options)
     if options["streaming"]:
         return _stream(utterances, segmenter, options)
-    return _cut(utterances, segmenter, options)
+    return _cut(utterances, segmenter, data, options)
 
 
 def _inputs(data: tuple[str, ...], options: dict[str, Any]) -> Iterator[Utterance]:
@@ -110,21 +116,52 @@ def _open(overrides: dict[str, Any], options: dict[str, Any]) -> "Segmenter":
     )
 
 
-def _cut(utterances: Iterator[Utterance], segmenter: "Segmenter", options: dict[str, Any]) -> int:
-    tally = Tally("vad-segment")
-    line = _record_line if options["jsonl"] else _rttm_line if options["rttm"] else _segment_line
-    with _files(options["output_dir"], options["channel"]) as write:
-        for parts in progress(segmenter(utterances), "vad-segment"):
-            for part in parts:
-                if options["jsonl"] or not part.status:
-                    sys.stdout.write(line(part, options["channel"]) + "\n")
-            sys.stdout.flush()
-            write(parts)
-            if parts[0].status:
-                tally.count(parts[0])
-            else:
-                tally.add("ok")
+def _cut(
+    utterances: Iterator[Utterance], segmenter: "Segmenter", data: tuple[str, ...], options: dict[str, Any]
+) -> int:
+    started, tally = time.time(), Tally("vad-segment")
+    results = open_results("vad-segment", data, [*FILES.values()], segmenter.model, options)
+
+    def work(inputs: Iterator[Utterance]) -> "Iterator[Done]":
+        keys: deque[str] = deque()
+        for parts in segmenter(_noting(inputs, keys)):
+            yield _done(keys.popleft(), parts, options["channel"])
+
+    shown = FILES["jsonl" if options["jsonl"] else "rttm" if options["rttm"] else "segments"]
+    for done in progress(results.through(utterances, work) if results else work(utterances), "vad-segment"):
+        sys.stdout.write(done.texts[shown])
+        sys.stdout.flush()
+        tally.count(done.counted[0])
+    finish(results, segmenter.model, options, started)
     return tally.close()
+
+
+FILES = {"segments": "segments", "rttm": "rttm", "text": "1best_recog/text", "jsonl": "records.jsonl"}
+
+
+def _noting(utterances: Iterable[Utterance], keys: "deque[str]") -> Iterator[Utterance]:
+    for utterance in utterances:
+        keys.append(utterance.key)
+        yield utterance
+
+
+def _done(key: str, parts: list[Utterance], channel: str) -> "Done":
+    """The lines of a recording: its segments, or what is said of it instead."""
+    from asrtools.io.journal_dir import Done
+
+    found = [part for part in parts if not part.status]
+    counted = parts[0] if parts[0].status else Utterance(key, status="ok")
+    times = [[part.start_ms, part.end_ms] for part in found]
+    return Done(
+        key,
+        {
+            FILES["segments"]: "".join(_segment_line(part, channel) + "\n" for part in found),
+            FILES["rttm"]: "".join(_rttm_line(part, channel) + "\n" for part in found),
+            FILES["text"]: "" if counted.status == "error" else f"{key} {times}\n",
+            FILES["jsonl"]: "".join(_record_line(part) + "\n" for part in parts),
+        },
+        [counted],
+    )
 
 
 def _segment_line(part: Utterance, channel: str) -> str:
@@ -140,7 +177,7 @@ def _rttm_line(part: Utterance, channel: str) -> str:
     return to_line(Turn(_recording(part, channel), part.start_ms, part.end_ms or 0, "speech", number))
 
 
-def _record_line(part: Utterance, _: str) -> str:
+def _record_line(part: Utterance) -> str:
     from asrtools.io.jsonl import to_line
 
     return to_line(part)
@@ -150,36 +187,6 @@ def _recording(part: Utterance, channel: str) -> str:
     """The recording's key in the list: --channel each has put the channel behind it."""
     key = part.recording or part.key
     return key.removesuffix(f"-{part.channel}") if channel == "each" and part.channel is not None else key
-
-
-@contextlib.contextmanager
-def _files(folder: str | None, channel: str) -> Iterator[Callable[[list[Utterance]], None]]:
-    """What writes the files of --output-dir, an input at a time; they appear whole, at the end."""
-    if folder is None:
-        yield lambda parts: None
-        return
-    from pathlib import Path
-
-    from asrtools.io.text_file import atomic_write
-
-    lists = Path(folder) / "1best_recog"
-    lists.mkdir(parents=True, exist_ok=True)
-    with (
-        atomic_write(Path(folder) / "segments") as segments,
-        atomic_write(Path(folder) / "rttm") as rttm,
-        atomic_write(lists / "text") as text,
-    ):
-
-        def write(parts: list[Utterance]) -> None:
-            found = [part for part in parts if not part.status]
-            segments.writelines(_segment_line(part, channel) + "\n" for part in found)
-            rttm.writelines(_rttm_line(part, channel) + "\n" for part in found)
-            if parts[0].status != "error":
-                times = [[part.start_ms, part.end_ms] for part in found]
-                key = found[0].key.rsplit("-", 2)[0] if found else parts[0].key
-                text.write(f"{key} {times}\n")
-
-        yield write
 
 
 def _stream(utterances: Iterator[Utterance], segmenter: "Segmenter", options: dict[str, Any]) -> int:

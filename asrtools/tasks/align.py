@@ -12,11 +12,13 @@ from asrtools.errors import DataError, ModelError
 from asrtools.models.protocols import Firing
 from asrtools.record import Utterance
 from asrtools.tasks.batching import BatchLimits, map_in_batches
-from asrtools.tasks.cif_times import Span, token_spans
+from asrtools.tasks.cif_times import Piece, Span, timed_pieces, token_spans
 from asrtools.tasks.load_ahead import load_ahead
 from asrtools.tasks.network_input import InputLoader, Loaded, step_ms
 from asrtools.tasks.open_model import align_runner_of, open_model
 from asrtools.text.known_text import KnownWord, known_words, timed_words
+
+SILENCE = "<sil>"
 
 Align = Callable[[Sequence[np.ndarray], Sequence[int]], list[Firing]]
 
@@ -37,6 +39,21 @@ class _Ready:
         return sum(len(word.ids) for word in self.words)
 
 
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """A record with the times of its words; the tokens that were looked for, silences between them as `<sil>`."""
+
+    utterance: Utterance
+    tokens: tuple[tuple[str, Piece], ...] = ()
+
+    @property
+    def token_times(self) -> str:
+        """`token begin end;` for each, in seconds cut to five characters, as FunASR writes them."""
+        offset = self.utterance.start_ms / 1000 + 0.0005
+        times = [(name, max(piece.begin, 0.0) + offset, piece.end + offset) for name, piece in self.tokens]
+        return "".join(f"{name} {str(begin)[:5]} {str(end)[:5]};" for name, begin, end in times)
+
+
 @dataclass(frozen=True)
 class WordAligner:
     """An aligner with what turns records into its features and texts into its tokens."""
@@ -46,9 +63,13 @@ class WordAligner:
     loader: InputLoader
     limits: BatchLimits = BatchLimits()
     num_threads: int = 2  # that load
+    model: LoadedModel | None = None
 
     def __call__(self, utterances: Iterable[Utterance]) -> Iterator[Utterance]:
         """Every record, in order, with the words of its `text` and their times, or with status empty or error."""
+        return (done.utterance for done in self.aligned(utterances))
+
+    def aligned(self, utterances: Iterable[Utterance]) -> Iterator[Aligned]:
         ready = load_ahead(self._prepare, utterances, lambda one: one.loaded.num_bytes, self.num_threads)
         return map_in_batches(ready, _seconds, self._align, _unaligned, self.limits)
 
@@ -60,7 +81,7 @@ class WordAligner:
             return _Ready(loaded)
         return _Ready(loaded, tuple(known_words(utterance.text or "", self.tokenizer)))
 
-    def _align(self, batch: list[_Ready]) -> list[Utterance]:
+    def _align(self, batch: list[_Ready]) -> list[Aligned]:
         """A batch that is too large goes in halves."""
         try:
             firings = self.align([one.loaded.feats for one in batch], [one.num_tokens for one in batch])
@@ -69,17 +90,20 @@ class WordAligner:
                 middle = len(batch) // 2
                 return self._align(batch[:middle]) + self._align(batch[middle:])
             cause = f"there is not enough memory for {batch[0].loaded.seconds:.0f} s at once; cut it into segments"
-            return [replace(batch[0].utterance, status="error", error=cause)]
+            return [Aligned(replace(batch[0].utterance, status="error", error=cause))]
         return [self._timed(one, firing) for one, firing in zip(batch, firings, strict=True)]
 
-    def _timed(self, one: _Ready, firing: Firing) -> Utterance:
+    def _timed(self, one: _Ready, firing: Firing) -> Aligned:
         try:
             spans = self.spans(firing, one.num_tokens, one.loaded.seconds)
         except DataError as error:
-            return replace(one.utterance, status="error", error=f"{one.utterance.key}: {error}")
+            return Aligned(replace(one.utterance, status="error", error=f"{one.utterance.key}: {error}"))
         begin = one.utterance.start_ms
         tokens = timed_words(one.words, [(begin + start, begin + end) for start, end in spans])
-        return replace(one.utterance, tokens=tokens, status="ok")
+        names = iter(self.tokenizer.ids2tokens([token for word in one.words for token in word.ids]))
+        pieces = timed_pieces(firing, one.num_tokens, step_ms(self.loader.frontend))
+        named = tuple((SILENCE if piece.is_silence else next(names), piece) for piece in pieces)
+        return Aligned(replace(one.utterance, tokens=tokens, status="ok"), named)
 
     def spans(self, firing: Firing, num_tokens: int, seconds: float) -> list[Span]:
         """Begin and end of each token; a DataError where the audio is too short for so many."""
@@ -96,11 +120,11 @@ def _seconds(one: _Ready) -> float | None:
     return one.loaded.seconds if one.num_tokens and one.loaded.feats is not None and len(one.loaded.feats) else None
 
 
-def _unaligned(one: _Ready) -> Utterance:
+def _unaligned(one: _Ready) -> Aligned:
     """Of a record that cannot be used, or whose text has nothing to look for."""
     if one.utterance.status == "error":
-        return one.utterance
-    return replace(one.utterance, tokens=timed_words(one.words, ()), status="empty")
+        return Aligned(one.utterance)
+    return Aligned(replace(one.utterance, tokens=timed_words(one.words, ()), status="empty"))
 
 
 def with_texts(
@@ -159,4 +183,5 @@ def aligner_of(
     if not hasattr(model.network, "align") or model.frontend is None or model.tokenizer is None:
         raise ModelError(f"{directory}: its model {model.name} does not align; choose a model that does, e.g. fa-zh")
     loader = InputLoader(model.frontend, channel, fs, held or {})
-    return WordAligner(align_runner_of(model.network, device), model.tokenizer, loader, limits or BatchLimits())
+    limits = limits or BatchLimits()
+    return WordAligner(align_runner_of(model.network, device), model.tokenizer, loader, limits, model=model)

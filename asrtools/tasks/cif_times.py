@@ -4,6 +4,7 @@ The rule and its constants are those that published models are used with: a toke
 240 ms at most; what is left of a longer pause is silence.
 """
 
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,24 @@ Span = tuple[int, int]  # ms
 
 def token_spans(firing: Firing, num_tokens: int, frame_ms: float) -> list[Span]:
     """Begin and end of each token in ms from the start of the utterance; `frame_ms` is the step of the features."""
+    return [
+        (max(0, int(piece.begin * 1000)), int(piece.end * 1000))
+        for piece in timed_pieces(firing, num_tokens, frame_ms)
+        if not piece.is_silence
+    ]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A token, or the silence beside it; in seconds."""
+
+    begin: float
+    end: float
+    is_silence: bool = False
+
+
+def timed_pieces(firing: Firing, num_tokens: int, frame_ms: float) -> list[Piece]:
+    """Tokens and silences, one after another from the start of the utterance; as many tokens as are asked for."""
     if not num_tokens:
         return []
     weights, peaks = firing.weights, firing.peaks
@@ -31,7 +50,8 @@ def token_spans(firing: Firing, num_tokens: int, frame_ms: float) -> list[Span]:
         fires = np.flatnonzero(peaks >= FIRED)
     rate = firing.subsample * frame_ms / 1000 / firing.upsample  # seconds
     if len(fires) < 2:
-        return evenly(0.0, len(peaks) * rate, num_tokens)
+        step = len(peaks) * rate / num_tokens
+        return [Piece(index * step, (index + 1) * step) for index in range(num_tokens)]
     return _complete(_between(fires + SHIFT, len(peaks), rate), num_tokens)
 
 
@@ -48,22 +68,33 @@ def gathered(weights: np.ndarray) -> np.ndarray:
     return marks
 
 
-def _between(fires: np.ndarray, num_entries: int, rate: float) -> list[Span]:
-    spans = []
+def _between(fires: np.ndarray, num_entries: int, rate: float) -> list[Piece]:
+    pieces = []
+    first, last = fires[0].item(), fires[-1].item()
+    if first > EDGE:
+        pieces.append(Piece(0.0, first * rate, is_silence=True))
     for begin, end in pairwise(fires.tolist()):
-        spans.append([begin * rate, min(end, begin + LONGEST) * rate])
-    last = fires[-1].item()
-    # the last token goes on to half of what follows the last fire, or to the end when that is near
-    end = (num_entries + last) * 0.5 if num_entries - last > EDGE else num_entries
-    if last - fires[-2].item() <= LONGEST:  # otherwise silence stands between
-        spans[-1][1] = end * rate
-    return [(max(0, int(begin * 1000)), int(end * 1000)) for begin, end in spans]
+        pieces.append(Piece(begin * rate, min(end, begin + LONGEST) * rate))
+        if end - begin > LONGEST:
+            pieces.append(Piece((begin + LONGEST) * rate, end * rate, is_silence=True))
+    # the last of them goes on to half of what follows the last fire, or to the end when that is near
+    is_near = num_entries - last <= EDGE
+    end = num_entries if is_near else (num_entries + last) * 0.5
+    pieces[-1] = replace(pieces[-1], end=end * rate)
+    return pieces if is_near else [*pieces, Piece(end * rate, num_entries * rate, is_silence=True)]
 
 
-def _complete(spans: list[Span], num_tokens: int) -> list[Span]:
-    """As many spans as tokens: what is over is left out, what is missing follows the last one."""
-    last = spans[-1][1]
-    return spans[:num_tokens] + [(last, last)] * (num_tokens - len(spans))
+def _complete(pieces: list[Piece], num_tokens: int) -> list[Piece]:
+    """As many tokens as there should be: what is over is left out, what is missing follows the last one."""
+    kept, count = [], 0
+    for piece in pieces:
+        count += not piece.is_silence
+        if count <= num_tokens:
+            kept.append(piece)
+    last = max((index for index, piece in enumerate(kept) if not piece.is_silence), default=-1)
+    end = kept[last].end
+    missing = [Piece(end, end)] * (num_tokens - count)
+    return kept[: last + 1] + missing + kept[last + 1 :]
 
 
 def evenly(begin: float, end: float, num_tokens: int) -> list[Span]:

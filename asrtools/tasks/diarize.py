@@ -151,21 +151,27 @@ def _pieces(segment: Utterance, reader: SampleReader) -> Iterator[Utterance]:
 
 
 def recordings_of(
-    utterances: Iterable[Utterance], find_segments: Callable[[Utterance], Sequence[Utterance]]
+    utterances: Iterable[Utterance],
+    find_segments: Callable[[Utterance], Sequence[Utterance]],
+    is_done: Callable[[str], bool] = lambda key: False,
 ) -> Iterator[Recording]:
     """Whole recordings as they come, with the segments that are found in them; then, under their recordings in the
-    order in which these first appeared, the records that were segments already."""
+    order in which these first appeared, the records that were segments already. Those that `is_done` says of, asked
+    once for each in this order, are left out."""
     given: dict[tuple[str, int | None], list[Utterance]] = {}
     for utterance in utterances:
         if is_segment(utterance):
             given.setdefault((utterance.recording or utterance.key, utterance.channel), []).append(utterance)
+        elif is_done(utterance.key):
+            continue
         elif utterance.status == "error":
             yield Recording(utterance.key, (utterance,))
         else:
             found = find_segments(utterance)
             yield Recording(utterance.key, tuple(one for one in found if one.status != "no-speech"), utterance)
     for (key, _), segments in given.items():
-        yield Recording(key, tuple(segments))
+        if not is_done(key):
+            yield Recording(key, tuple(segments))
 
 
 def is_segment(utterance: Utterance) -> bool:

@@ -33,6 +33,7 @@ class SpeakerModel:
     embed: Embed
     frontend: Any
     directory: Path
+    model: LoadedModel | None = None
 
     def features_of_windows(self, samples: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
         """First and past-the-last sample of each window of a segment, and its features.
@@ -70,7 +71,7 @@ def speaker_model_of(model: LoadedModel, device: str) -> SpeakerModel:
     """A model that is loaded already."""
     if model.frontend is None:
         raise ModelError(f"{model.directory}: its config names no frontend; a model of speakers has one")
-    return SpeakerModel(embedder_of(model.network, device), model.frontend, model.directory)
+    return SpeakerModel(embedder_of(model.network, device), model.frontend, model.directory, model)
 
 
 @dataclass(frozen=True)

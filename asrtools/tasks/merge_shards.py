@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,17 +82,21 @@ class Order:
         """The order of these files, which are one file of every shard, and what reads a line's key."""
         name = paths[0].name
         if name.endswith(".jsonl"):
-            first = {_json_key(line) for path in paths for line in _first_line(path)}
-            return (self.keys, _json_key) if self.has(first) else (self.recordings, _json_recording)
+            keys = {_json_key(line) for path in paths for line in _telling_line(path)}
+            return (self.keys, _json_key) if self.has(keys) else (self.recordings, _json_recording)
         kind = name.rpartition(".")[2]
         if kind in BY_RECORDING:
             return self.recordings, partial(_word, BY_RECORDING[kind])
         return self.keys, partial(_word, 0)
 
 
-def _first_line(path: Path) -> Iterable[bytes]:
+def _telling_line(path: Path) -> Iterable[bytes]:
+    """The first record that names its recording, which tells segments of the list from segments of its inputs."""
     with open(path, "rb") as file:
-        return list(islice(file, 1))
+        first = next(iter(file), b"")
+        if not first or json.loads(first).get("recording"):
+            return [first] if first else []
+        return [next((line for line in file if b'"recording"' in line), first)]
 
 
 def _word(column: int, line: bytes) -> bytes:
