@@ -1,7 +1,9 @@
 """CTC's best path: the most probable token of every frame, repetitions and blanks taken out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,3 +31,9 @@ def _path(ids: Tensor, values: Tensor, blank: int) -> Path:
     peaks = torch.full((len(runs),), -torch.inf).scatter_reduce(0, of_frame, values, "amax")
     said = runs != blank
     return Path(tuple(runs[said].tolist()), tuple(peaks[said].tolist()), float(values.sum()))
+
+
+def said_of(log_probs: Tensor, ids: Sequence[int], blank: int) -> np.ndarray:
+    """Log-probabilities [T, V] of one utterance to float32 [T, 1 + U]: of blank and of each token of a text."""
+    columns = torch.tensor([blank, *ids], device=log_probs.device)
+    return log_probs[:, columns].float().cpu().numpy()

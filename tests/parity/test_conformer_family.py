@@ -15,6 +15,7 @@ from asrtools.build import LoadedModel, build_network, load_model
 from asrtools.checkpoint import build_empty
 from asrtools.models.protocols import Decoded, DecodeOptions, Recognizer
 from asrtools.models.transformer.model import Transformer
+from asrtools.tasks.token_times import spans_of
 from asrtools.text.surface import auto_model_text
 
 NAMES = ("conformer", "transformer", "branchformer", "e_branchformer")
@@ -172,6 +173,17 @@ def test_settings_count_on_every_call(stored: Stored) -> None:
     assert len(stored.recognize("short500ms", beam_size=2, nbest=1)) == 1
     assert stored.recognize("short500ms", max_len_ratio=-1)[0].ids != first[0].ids
     assert [one.ids for one in stored.recognize("short500ms", beam_size=10, nbest=3)] == [one.ids for one in first]
+
+
+def test_every_token_has_its_time_within_the_recording(stored: Stored) -> None:
+    for options in ({}, {"greedy": True}, {"nbest": 3}):
+        for found in stored.recognize("aishell", **options):
+            spans = spans_of(found, 10)
+            assert len(spans) == len(found.ids)
+            edges = [edge for span in spans for edge in span]
+            assert edges == sorted(edges)
+            assert edges[-1] <= 10 * len(stored.feats["aishell"]) + 40
+    assert stored.recognize("aishell", timestamps=False)[0].timing is None
 
 
 def test_it_is_a_recognizer(stored: Stored) -> None:

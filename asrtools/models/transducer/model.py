@@ -5,11 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asrtools.errors import ConfigError
+from asrtools.layers.ctc_path import said_of
 from asrtools.layers.loss import LabelSmoothingLoss
 from asrtools.layers.rnnt import JointNetwork, RnntDecoder
 from asrtools.layers.rnnt_loss import rnnt_loss
 from asrtools.layers.rnnt_search import Settings, Text, beam_search, greedy_search
-from asrtools.models.protocols import Decoded, DecodeOptions
+from asrtools.models.protocols import Decoded, DecodeOptions, Emission
 from asrtools.register import tables
 
 BEAM_SIZE = 2  # the published default
@@ -80,15 +81,30 @@ class Transducer(nn.Module):
             options.beam_size or BEAM_SIZE, self.blank_id, self.sos, lm=options.lm, lm_weight=options.lm_weight
         )
         networks = (self.decoder, self.joint_network, settings)
+        rows = [row[:length] for row, length in zip(encoded, lens.tolist(), strict=True)]
         if options.greedy:
-            return [(self._decoded(text),) for text in greedy_search(encoded, lens, *networks)]
-        found = [beam_search(row[:length], *networks) for row, length in zip(encoded, lens.tolist(), strict=True)]
-        return [tuple(self._decoded(text) for text in texts[: max(1, options.nbest)]) for texts in found]
+            found = [[text] for text in greedy_search(encoded, lens, *networks)]
+        else:
+            found = [beam_search(row, *networks) for row in rows]
+        frames = [self._by_ctc(row) if options.timestamps else None for row in rows]
+        return [
+            tuple(self._decoded(text, own) for text in texts[: max(1, options.nbest)])
+            for texts, own in zip(found, frames, strict=True)
+        ]
 
-    def _decoded(self, text: Text) -> Decoded:
+    def _by_ctc(self, encoded: Tensor) -> Tensor | None:
+        """What the auxiliary CTC head says of frames [T, V], where it is trained with one."""
+        return self.ctc_lin(encoded).float().log_softmax(-1) if self.auxiliary_ctc_weight > 0 else None
+
+    def _decoded(self, text: Text, frames: Tensor | None) -> Decoded:
         """Without the ids that stand for no text."""
         kept = [index for index, one in enumerate(text.ids) if one not in (self.blank_id, self.sos, self.eos)]
-        return Decoded(tuple(text.ids[i] for i in kept), text.score, tuple(text.log_probs[i] for i in kept))
+        ids = tuple(text.ids[i] for i in kept)
+        subsample = int(getattr(self.encoder, "subsampling", 1))
+        timing = None
+        if frames is not None and ids:
+            timing = Emission(said_of(frames, ids, self.blank_id), subsample)
+        return Decoded(ids, text.score, tuple(text.log_probs[i] for i in kept), timing)
 
     def forward(
         self, speech: Tensor, speech_lengths: Tensor, text: Tensor, text_lengths: Tensor

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from asrtools.errors import ConfigError
 from asrtools.layers.beam_search import Found, SearchSettings, Voice, beam_searches
 from asrtools.layers.ctc import CTC
-from asrtools.layers.ctc_path import best_paths
+from asrtools.layers.ctc_path import best_paths, said_of
 from asrtools.layers.ctc_prefix_score import CtcPrefixes
 from asrtools.layers.loss import LabelSmoothingLoss, accuracy, append_eos
-from asrtools.models.protocols import Decoded, DecodeOptions
+from asrtools.models.protocols import Decoded, DecodeOptions, Emission
 from asrtools.register import tables
 
 BEAM_SIZE = 10  # the published defaults
@@ -82,23 +82,35 @@ class Transformer(nn.Module):
     ) -> list[tuple[Decoded, ...]]:
         options = options or DecodeOptions()
         encoded, lens, _ = self.encode(feats, feats_lens)
+        settings = self._settings(options)
+        by_ctc = None
+        if self.ctc is not None and (options.greedy or options.timestamps or settings.ctc_weight):
+            by_ctc = self.ctc(encoded)
+        timed = by_ctc if options.timestamps else None
         if options.greedy:
-            return self._best_paths(encoded, lens)
+            return self._best_paths(by_ctc, timed, lens)
         rows = torch.nonzero(lens > 0).squeeze(1).tolist()
         found: list[tuple[Decoded, ...]] = [(Decoded(),)] * len(encoded)
         for first in range(0, len(rows), SEARCHES_AT_ONCE):
             some = rows[first : first + SEARCHES_AT_ONCE]
             longest = int(lens[some].max())
-            results = self._search(encoded[some, :longest], lens[some], options)
+            results = self._search(
+                encoded[some, :longest], None if by_ctc is None else by_ctc[some], lens[some], options
+            )
             for row, result in zip(some, results, strict=True):
-                found[row] = tuple(self._of(one) for one in result[: max(1, options.nbest)])
+                frames = None if timed is None else timed[row, : int(lens[row])]
+                best = result[: max(1, options.nbest)]
+                found[row] = tuple(self._decoded(one.ids, one.token_scores, one.score, frames) for one in best)
         return found
 
-    def _best_paths(self, encoded: Tensor, lens: Tensor) -> list[tuple[Decoded, ...]]:
-        if self.ctc is None:
+    def _best_paths(self, by_ctc: Tensor | None, timed: Tensor | None, lens: Tensor) -> list[tuple[Decoded, ...]]:
+        if by_ctc is None:
             raise ConfigError("greedy is CTC's, and this model was trained with ctc_weight 0; use a beam of 1")
-        paths = best_paths(self.ctc(encoded), lens, self.blank_id)
-        return [(self._decoded(path.ids, path.log_probs, path.score),) for path in paths]
+        paths = best_paths(by_ctc, lens, self.blank_id)
+        frames = [None if timed is None else timed[row, :length] for row, length in enumerate(lens.tolist())]
+        return [
+            (self._decoded(path.ids, path.log_probs, path.score, own),) for path, own in zip(paths, frames, strict=True)
+        ]
 
     def _settings(self, options: DecodeOptions) -> SearchSettings:
         ctc_weight = CTC_WEIGHT if options.ctc_weight is None else options.ctc_weight
@@ -116,8 +128,10 @@ class Transformer(nn.Module):
             preselects=ctc_weight < 1,
         )
 
-    def _search(self, encoded: Tensor, lens: Tensor, options: DecodeOptions) -> list[list[Found]]:
-        """Encoder output [U, T, D] and lengths [U] to texts, best first."""
+    def _search(
+        self, encoded: Tensor, by_ctc: Tensor | None, lens: Tensor, options: DecodeOptions
+    ) -> list[list[Found]]:
+        """Encoder output [U, T, D], what CTC says of it [U, T, V] and lengths [U] to texts, best first."""
         settings = self._settings(options)
         voices = []
         if settings.ctc_weight < 1:
@@ -132,17 +146,22 @@ class Transformer(nn.Module):
         if settings.ctc_weight:
             ctcs = [
                 CtcPrefixes.empty(log_probs[:num], self.blank_id, self.eos)
-                for log_probs, num in zip(self.ctc(encoded), num_frames, strict=True)
+                for log_probs, num in zip(by_ctc, num_frames, strict=True)
             ]
         return beam_searches(num_frames, voices, ctcs, settings)
 
-    def _of(self, found: Found) -> Decoded:
-        return self._decoded(found.ids, found.token_scores, found.score)
-
-    def _decoded(self, ids: Sequence[int], log_probs: Sequence[float], score: float) -> Decoded:
-        """Without the ids that stand for no text."""
+    def _decoded(self, ids: Sequence[int], log_probs: Sequence[float], score: float, frames: Tensor | None) -> Decoded:
+        """Without the ids that stand for no text; with what CTC says of its frames [T, V], to align it."""
         kept = [index for index, one in enumerate(ids) if one not in (self.blank_id, self.sos, self.eos)]
-        return Decoded(tuple(ids[i] for i in kept), score, tuple(log_probs[i] for i in kept))
+        ids, sure = tuple(ids[i] for i in kept), tuple(log_probs[i] for i in kept)
+        timing = None
+        if frames is not None and ids:
+            timing = Emission(said_of(frames, ids, self.blank_id), self.subsampling())
+        return Decoded(ids, score, sure, timing)
+
+    def subsampling(self) -> int:
+        """Frames of the input for one of the encoder's output."""
+        return int(getattr(self.encoder, "subsampling", 1))
 
     def forward(
         self, speech: Tensor, speech_lengths: Tensor, text: Tensor, text_lengths: Tensor
