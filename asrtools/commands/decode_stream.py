@@ -115,6 +115,15 @@ def _listener(
         second = open_recognition(model_directory(options["two_pass"], **hub), dtype=options["dtype"], **where)
     channel = "mix" if options["channel"] == "each" else options["channel"]
     search = replace(call.search, language=options["language"], use_itn=options["use_itn"] or call.search.use_itn)
+    first = replace(
+        search,
+        decoding_model=options["decoding_mode"] or search.decoding_model,
+        beam_size=options["beam_size"],
+        greedy=options["greedy"],
+        penalty=options["penalty"],
+        lm_weight=options["lm_weight"],
+    )
+    chunks = replace(chunks, search=first)
     return Listener(recognition, chunks, segmenter, second, search, channel, options["fs"])
 
 

@@ -285,6 +285,23 @@ def test_decode_takes_the_mode_by_both_its_names(oracle: Path, stored: Stored) -
         assert (result.exit_code, result.stdout) == (0, f"odd {wanted}\n"), result.stderr
 
 
+def test_decode_streaming_ends_with_the_text_of_decode(oracle: Path, tmp_path: Path) -> None:
+    """In normal mode the second pass replaces, while one speaks, what the quick one said."""
+    samples, _ = soundfile.read(oracle / "wavs/vad_example.wav", dtype="float32")
+    soundfile.write(tmp_path / "a.wav", samples[: 7 * 16000], 16000)
+    wav, said = str(tmp_path / "a.wav"), {}
+    for mode in MODES:
+        arguments = ["--model", str(oracle / "uniasr"), "--device", "cpu", "--decoding-mode", mode, "--beam-size", "2"]
+        whole = CliRunner().invoke(decode, [*arguments, wav])
+        streamed = CliRunner().invoke(decode, [*arguments, "--streaming", wav])
+        lines = [json.loads(line) for line in streamed.stdout.splitlines()]
+        assert whole.stdout == f"a {lines[-1]['final']}\n"
+        said[mode] = [line["partial"] for line in lines[:-1]]
+        assert len(said[mode]) > 1
+    assert said["normal"][0] == said["fast"][0]
+    assert said["normal"][-1] != said["fast"][-1]
+
+
 KANA = [chr(code) for code in (*range(0x3041, 0x3097), *range(0x30A1, 0x30FB))]
 
 

@@ -63,6 +63,8 @@ class UniasrStreams:
     def start(self, options: ChunkOptions) -> UniasrState:
         from asrtools.models.uniasr.model import mode_of
 
+        if options.search.lm_weight:
+            raise ConfigError("lm_weight: a stream of UniASR is searched without a language model; 0 is wanted")
         mode = mode_of(options.search)
         second = self._begin(mode.latency, True, options) if mode.is_second else None
         return UniasrState(mode.latency, options.only_settled, self._begin(mode.latency, False, options), second)
