@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from asrtools.layers.attention import attend, join_heads, split_heads
+from asrtools.layers.attention import attend
 
 
 class LookBack:
@@ -71,11 +71,16 @@ def look(
     num_heads: int,
 ) -> Tensor:
     """Queries [R, D] of several streams, one after another, each by its own chunk and past, to [R, D]."""
-    rows = zip(query.split(list(sizes)), keys_values.split(list(source_sizes)), pasts, strict=True)
-    found = []
-    for own, chunk, past in rows:
-        seen = chunk if past is None else past.extend(layer, chunk)
-        keys, values = seen[None].chunk(2, dim=-1)
-        heads = (split_heads(part, num_heads) for part in (own[None], keys, values))
-        found.append(join_heads(attend(*heads, None))[0])
-    return found[0] if len(found) == 1 else torch.cat(found)
+    size = query.shape[1] // num_heads
+    context = torch.empty_like(query)
+    begin = source_begin = 0
+    for num, source_num, past in zip(sizes, source_sizes, pasts, strict=True):
+        seen = keys_values[source_begin : source_begin + source_num]
+        if past is not None:
+            seen = past.extend(layer, seen)
+        heads = seen.view(1, -1, 2, num_heads, size).permute(2, 0, 3, 1, 4)  # [2, 1, H, S, D]
+        own = query[begin : begin + num].view(1, num, num_heads, size).transpose(1, 2)
+        found = attend(own, heads[0], heads[1], None)
+        context[begin : begin + num].view(1, num, num_heads, size).copy_(found.transpose(1, 2))
+        begin, source_begin = begin + num, source_begin + source_num
+    return context

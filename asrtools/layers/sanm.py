@@ -95,7 +95,12 @@ class SanmEncoderLayer(nn.Module):
 
     def forward_chunk(self, x: Tensor, sizes: Sequence[int], pasts: Sequence[LookBack | None], layer: int) -> Tensor:
         before = self.norm1(x) if self.normalize_before else x
-        return self._rest(x, self.self_attn.forward_chunk(before, sizes, pasts, layer))
+        attended = self.self_attn.forward_chunk(before, sizes, pasts, layer)
+        x = attended.add_(x) if self.keeps_size else attended
+        if not self.normalize_before:
+            x = self.norm1(x)
+        x = self.feed_forward(self.norm2(x) if self.normalize_before else x).add_(x)
+        return x if self.normalize_before else self.norm2(x)
 
     def _rest(self, x: Tensor, attended: Tensor) -> Tensor:
         attended = self.dropout(attended)
