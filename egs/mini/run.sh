@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a small recogniser of Mandarin and English and its error rate, on a corpus the recipe synthesises itself.
+# From nothing to small models of Mandarin and English and what they are worth, on a corpus the recipe synthesises itself: a recogniser,
+# voice activity, punctuation and speakers, and the conversations that they write down together.
 #
 #   bash egs/mini/run.sh [--stage N] [--stop-stage N] [--nj N] [--cmd CMD] [--gpuid_list LIST] [--size full|tiny]
 #
@@ -11,6 +12,10 @@
 #   5      exp/model, a model directory                     exp/fbank/{train,dev}, exp/cmvn, exp/tokens.json
 #   6      exp/model/model.pt, the mean of its five best    exp/model/model.pt.ep*
 #   7      exp/{dev,test}/1best_recog/text.cer              exp/model, data/{dev,test}
+#   8      data/{talk_train,talk_dev,talk}: conversations   data/{train,dev,test}
+#   9      exp/{vad,punc,spk}, model directories            data/talk_{train,dev}, data/{train,dev}
+#   10     exp/talk/{records.jsonl,rttm,text.cer,der}       data/talk, exp/{model,vad,punc,spk}
+#   11     exp/onnx, the recogniser exported, test.cer      exp/model, data/test
 #
 # Every stage can run again; what is newer than its input is left alone.
 
@@ -143,4 +148,86 @@ if runs 7 "texts and error rates in $exp/dev and $exp/test"; then
     for name in dev test; do
         log "$name: $(grep '^%WER' "$exp/$name/1best_recog/text.cer")"
     done
+fi
+
+if runs 8 "conversations in $data"; then
+    need "$data/corpus.json" 1
+    fresh "$data/talk/rttm" "$data/corpus.json" || python local/make_conversations.py "$data"
+fi
+
+if runs 9 "voice activity, punctuation and speaker models in $exp"; then
+    need "$data/talk/rttm" 8
+    need "$exp/tokens.json" 3
+    # tiny: just so that voice activity hears something
+    few=() some=()
+    if [ "$size" != full ]; then
+        few=("++train_conf.max_steps=2") some=("++train_conf.max_steps=40")
+    fi
+    if ! fresh "$exp/vad/model.pt" "$data/talk_train/rttm" conf/vad.yaml; then
+        compute-cmvn --config conf/vad.yaml --nj "$nj" "$data/talk_train" "$exp/vad_cmvn"
+        train_model vad conf/vad.yaml "$data/talk_train" "$data/talk_dev" \
+            "++frontend_conf.cmvn_file=$exp/vad_cmvn/am.mvn" ${some[@]+"${some[@]}"}
+    fi
+    if ! fresh "$exp/punc/model.pt" "$data/train/text_punc" conf/punc.yaml; then
+        for name in train dev; do
+            python local/join_sentences.py "$data/$name/text_punc" "$exp/list/punc_$name"
+        done
+        train_model punc conf/punc.yaml "$exp/list/punc_train" "$exp/list/punc_dev" \
+            "++tokenizer_conf.token_list=$exp/tokens.json" ${few[@]+"${few[@]}"}
+    fi
+    if ! fresh "$exp/spk/model.pt" "$data/list/train.jsonl" conf/spk.yaml; then
+        # one utterance in twenty tells how well speakers are known
+        mkdir -p "$exp/list"
+        cut -d ' ' -f 1 "$data/train/spk2utt" >"$exp/list/speakers"
+        awk -v train="$exp/list/spk_train.jsonl" -v dev="$exp/list/spk_dev.jsonl" \
+            '{ print > (NR % 20 ? train : dev) }' "$data/list/train.jsonl"
+        train_model spk conf/spk.yaml "$exp/list/spk_train.jsonl" "$exp/list/spk_dev.jsonl" \
+            "++dataset_conf.speakers=$exp/list/speakers" ${few[@]+"${few[@]}"}
+    fi
+fi
+
+# job NAME OUTPUT COMMAND ... > OUTPUT, which takes its name when it is whole
+job() {
+    local name=$1 output=$2
+    shift 2
+    # shellcheck disable=SC2016  # for the shell that runs the job
+    $cmd JOB=1:1 "$exp/log/$name.JOB.log" bash -c 'out=$1; shift; "$@" >"$out.tmp" && mv "$out.tmp" "$out"' "$name" "$output" "$@"
+}
+
+if runs 10 "who said what and when in $exp/talk"; then
+    need "$exp/model/model.pt" 5
+    for name in vad punc spk; do
+        need "$exp/$name/model.pt" 9
+    done
+    dir=$exp/talk
+    on=(--device cpu --ncpu "$nj")
+    mkdir -p "$dir"
+    if ! fresh "$dir/der" "$data/talk/rttm" "$exp/model/model.pt" "$exp/vad/model.pt" "$exp/punc/model.pt" "$exp/spk/model.pt"; then
+        # three speak in each
+        diarize=(spk-diarize --model "$exp/spk" --vad-model "$exp/vad" --num-speakers 3 "${on[@]}")
+        job talk "$dir/text.jsonl" \
+            decode --model "$exp/model" --vad-model "$exp/vad" --punc-model "$exp/punc" "${on[@]}" --jsonl "$data/talk"
+        job records "$dir/records.jsonl" "${diarize[@]}" --jsonl "$dir/text.jsonl"
+        job speakers "$dir/rttm" "${diarize[@]}" "$data/talk"
+        score "$data/talk/text" "$dir/text.jsonl" "$dir/text.cer"
+        score --der --collar 0.25 "$data/talk/rttm" "$dir/rttm" >"$dir/der.tmp"
+        mv "$dir/der.tmp" "$dir/der"
+    fi
+    log "talk: $(grep '^%WER' "$dir/text.cer")"
+    log "talk: $(grep '^%DER' "$dir/der")"
+fi
+
+if runs 11 "the recogniser exported to $exp/onnx"; then
+    need "$exp/model/model.pt" 5
+    if ! python -c 'import onnx, onnxruntime' 2>/dev/null; then
+        setup.sh --extras onnx
+    fi
+    if ! fresh "$exp/onnx/model.onnx" "$exp/model/model.pt"; then
+        asrtools export --model "$exp/model" --output-dir "$exp/onnx"
+    fi
+    if ! fresh "$exp/onnx/test.cer" "$exp/onnx/model.onnx"; then
+        job decode_onnx "$exp/onnx/test.text" decode --model "$exp/onnx" --device cpu --ncpu "$nj" "$data/test"
+        score "$data/test/text" "$exp/onnx/test.text" "$exp/onnx/test.cer"
+    fi
+    log "test, exported: $(grep '^%WER' "$exp/onnx/test.cer")"
 fi

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import signal
@@ -238,6 +239,50 @@ def test_the_recipe_trains_decodes_and_scores(recipe):
         assert list(read_table_with_empty(result / "text")) == list(read_table(work / "data" / name / "text"))
         assert f"Scored {SIZES[name]} sentences, 0 not present in hyp." in (result / "text.cer").read_text()
         assert f"{name}: %WER" in done.stdout
+
+
+@needs_venv
+def test_the_recipe_writes_down_conversations_with_its_own_models(recipe):
+    work, done = recipe
+    for name in ("vad", "punc", "spk"):
+        assert (work / "exp" / name / "model.pt").stat().st_size > 10_000
+    assert "cmvn_file: am.mvn" in (work / "exp" / "vad" / "config.yaml").read_text()
+    talk = work / "exp" / "talk"
+    keys = list(read_table(work / "data" / "talk" / "wav.scp"))
+    assert [json.loads(line)["key"] for line in (talk / "text.jsonl").read_text().splitlines()] == keys
+    # a record for each turn, where there is no text to give speakers to
+    assert {
+        json.loads(line)["key"][: len(keys[0])] for line in (talk / "records.jsonl").read_text().splitlines()
+    } == set(keys)
+    turns = [line.split() for line in (talk / "rttm").read_text().splitlines()]
+    assert {turn[1] for turn in turns} == set(keys)
+    scored = (talk / "der").read_text()
+    assert scored.startswith("%DER ") and f"talk: {scored.splitlines()[0]}" in done.stdout
+
+
+@needs_venv
+def test_conversations_are_the_utterances_of_speakers_who_take_turns(recipe):
+    work, _ = recipe
+    for name, part in (("talk_train", "train"), ("talk", "test")):
+        speakers = set(read_table(work / "data" / part / "spk2utt"))
+        turns = [line.split() for line in (work / "data" / name / "rttm").read_text().splitlines()]
+        assert {turn[7] for turn in turns} <= speakers
+        for key, path in read_table(work / "data" / name / "wav.scp").items():
+            spans = [(float(turn[3]), float(turn[3]) + float(turn[4])) for turn in turns if turn[1] == key]
+            assert all(end < begin for (_, end), (begin, _) in itertools.pairwise(spans))
+            assert spans[-1][1] < soundfile.info(path).duration
+            samples, rate = soundfile.read(path)
+            heard = np.concatenate([samples[round(rate * begin) : round(rate * end)] for begin, end in spans])
+            assert np.mean(heard**2) > 2 * np.mean(samples**2 * (np.abs(samples) < 0.02))
+
+
+@needs_venv
+def test_the_exported_recogniser_gives_the_texts_of_the_trained_one(recipe):
+    pytest.importorskip("onnxruntime")
+    work, _ = recipe
+    exported = read_table_with_empty(work / "exp" / "onnx" / "test.text")
+    trained = read_table_with_empty(work / "exp" / "test" / "1best_recog" / "text")
+    assert {key: text.split() for key, text in exported.items()} == {key: text.split() for key, text in trained.items()}
 
 
 @needs_venv
