@@ -105,6 +105,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "IndexDSJsonl": "asrtools.train.list_index",
         "IndexDSJsonlRankFull": "asrtools.train.list_index",
         "IndexDSJsonlRankSplit": "asrtools.train.list_index",
+        "IndexShar": "asrtools.train.shar_data",
     },
     "batch_sampler_classes": {
         "BatchSampler": "asrtools.train.sampler",

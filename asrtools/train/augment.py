@@ -5,7 +5,7 @@ number of ranks and workers.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,10 +66,11 @@ class FeatureLoader:
     frontend: Any
     of_samples: tuple[Change, ...] = ()
     of_features: tuple[Change, ...] = ()
+    held: dict[str, Any] = field(default_factory=dict)  # audio or features that are in memory already, by key
 
     def __call__(self, utterance: Utterance, rng: np.random.Generator) -> Loaded:
         frontend = ChangedFrontend(self.frontend, rng, self.of_samples)
-        loaded = InputLoader(frontend)(utterance)
+        loaded = InputLoader(frontend, held=self.held)(utterance)
         if loaded.feats is None:
             return loaded
         feats = loaded.feats

@@ -24,7 +24,9 @@ from asrtools.register import tables
 from asrtools.tasks.network_input import step_ms
 from asrtools.train.batch import Batch
 from asrtools.train.dataset_conf import build_specaug, check_keys, dataset_class, facts_of, fitting, is_outside
+from asrtools.train.length_limit import Limits
 from asrtools.train.list_source import Lists
+from asrtools.train.shar_data import BUFFER_SIZE, SharCuts, SharData, all_shar, constraint_of
 
 UNREADABLE = "cannot be used"
 PREFETCH = 4
@@ -93,6 +95,16 @@ class BatchMaker:
         tokens = inputs.get("text_lengths")
         keys = tuple(str(sample.get("key", "")) for sample in samples)
         return Batch(keys, inputs, real, padded, 0 if tokens is None else int(tokens.sum()), is_repeated)
+
+
+@dataclass(frozen=True, eq=False)
+class SharAnswers:
+    """What a batch maker answers about the rows that its data set holds at the moment."""
+
+    maker: BatchMaker
+
+    def __call__(self, epoch: int, indices: Sequence[int]) -> Answer:
+        return self.maker[Request(epoch, 0, tuple(indices), False)]
 
 
 @contextlib.contextmanager
@@ -231,7 +243,7 @@ def open_data(
     is_training: bool = True,
     like: TrainingData | None = None,
     warn: Callable[[str], Any] | None = None,
-) -> TrainingData:
+) -> TrainingData | SharData:
     """The data set that `dataset`, `dataset_conf` and the kind of network ask for.
 
     `like`: the training data, whose speakers are those of the validation data too.
@@ -244,7 +256,16 @@ def open_data(
     if like is not None and like.classes:
         conf.setdefault("speakers", list(like.classes))
     given = {**conf, "frontend": frontend, "tokenizer": tokenizer, "is_training": is_training, "seed": seed}
-    dataset = cls(lists, **fitting(cls, {"specaug": specaug, **facts_of(config, network_name), **given}))
+    known = {"specaug": specaug, **facts_of(config, network_name), **given}
+    num_workers = min(int(conf.get("num_workers", 4)), _num_cpus())
+    if all_shar(lists):
+        dataset = cls(lists, **fitting(cls, {**known, "index_ds": "IndexShar"}))
+        limits = fitting(Limits, {**getattr(cls, "index_defaults", {}), **conf})
+        cuts = SharCuts(lists, Limits(**limits), getattr(cls, "index_defaults", {}).get("needs_text", True))
+        answers = SharAnswers(BatchMaker(dataset, _frame_ms(frontend), seed))
+        placed = (rank, world_size, seed, is_training, num_workers, int(conf.get("buffer_size") or BUFFER_SIZE))
+        return SharData(dataset, cuts, answers, constraint_of(conf), *placed, warn)
+    dataset = cls(lists, **fitting(cls, known))
     if not len(dataset):
         dropped = ", ".join(f"{count} {reason}" for reason, count in getattr(dataset, "dropped", {}).items())
         raise DataError(f"{lists}: has no row to train on" + (f"; left out: {dropped}" if dropped else ""))
@@ -254,13 +275,12 @@ def open_data(
         sampler = sampler["batch_sampler"]
     if len(dataset) < world_size:
         raise DataError(f"{lists}: has {len(dataset)} rows for {world_size} processes; each needs at least one")
-    num_workers = min(int(conf.get("num_workers", 4)), _num_cpus(), len(dataset))
     return TrainingData(
         dataset,
         sampler,
         frame_ms=_frame_ms(frontend),
         seed=seed,
-        num_workers=num_workers,
+        num_workers=min(num_workers, len(dataset)),
         prefetch=int(conf.get("prefetch_factor", PREFETCH)),
         pin_memory=bool(conf.get("pin_memory", True)) and torch.cuda.is_available(),
         warn=warn,

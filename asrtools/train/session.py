@@ -29,7 +29,18 @@ from asrtools.train.trainer import Trainer
 from asrtools.train.validation import can_decode, error_rate
 
 # Keys at the top of a config beside its sections.
-TRAINING = ("dataset", "optim", "scheduler", "init", "freeze_param", "seed", "specaug", "input_size", "vocab_size")
+TRAINING = (
+    "dataset",
+    "dataset_type",
+    "optim",
+    "scheduler",
+    "init",
+    "freeze_param",
+    "seed",
+    "specaug",
+    "input_size",
+    "vocab_size",
+)
 PUBLISHED = ("init_param", "ignore_init_mismatch", "lora_only", "lora_bias", "jieba_usr_dict", "log_level", "model")
 KNOWN = {*build.PARTS, *build.INPUTS, *TRAINING, *PUBLISHED, "disable_update", "trust_remote_code"}
 
@@ -190,7 +201,7 @@ def _tell_about(
     data: TrainingData, dev: TrainingData | None, trainee: Trainee, directory: Path, log: Log, is_first_time: bool
 ) -> None:
     """The report on the data before the first step; later only what is left out."""
-    if is_first_time:
+    if is_first_time and isinstance(data, TrainingData):  # shards are not read twice
         report = preflight(data, dev, trainee.network)
         report.write(directory / "preflight.json")
         for line in str(report).splitlines():
