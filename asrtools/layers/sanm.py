@@ -15,6 +15,7 @@ class SanmAttention(nn.Module):
     """[B, T, in_size] to [B, T, size]; parameters linear_q_k_v, linear_out, fsmn_block."""
 
     attends_in_bf16 = False  # of a network lowered to 16 or 8 bits on a CPU
+    half_layers = ("linear_q_k_v",)
 
     def __init__(self, num_heads: int, in_size: int, size: int, dropout_rate: float, kernel_size: int, shift: int = 0):
         super().__init__()
@@ -34,7 +35,7 @@ class SanmAttention(nn.Module):
         With `num_chunks`, so many rows of x are one utterance, and attention goes over all of it.
         """
         query, key, value = self.linear_q_k_v(x).split(self.size, dim=-1)
-        memory = self._memory(value, mask)
+        memory = self._memory(value.to(self.fsmn_block.weight.dtype), mask)
         if num_chunks > 1:
             query, key, value = (_end_to_end(part, num_chunks) for part in (query, key, value))
             mask = None if mask is None else _end_to_end(mask, num_chunks)
@@ -60,7 +61,8 @@ class SanmAttention(nn.Module):
     def forward_chunk(self, x: Tensor, sizes: Sequence[int], pasts: Sequence[LookBack | None], layer: int) -> Tensor:
         """Chunks of several streams one after another, [R, in_size] with `sizes` frames each, to [R, size]."""
         query, keys_values = self.linear_q_k_v(x).split((self.size, 2 * self.size), dim=-1)
-        memory = remember_each(keys_values[:, self.size :], sizes, self.fsmn_block.weight, self.pads)
+        values = keys_values[:, self.size :].to(self.fsmn_block.weight.dtype)
+        memory = remember_each(values, sizes, self.fsmn_block.weight, self.pads)
         context = look(query, sizes, keys_values, sizes, pasts, layer, self.num_heads)
         return self.linear_out(context).add_(memory)
 
