@@ -16,7 +16,7 @@ def join_heads(x: Tensor) -> Tensor:
 
 
 def attend_in_bf16(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """The same with products in bf16 and the softmax in float32, to bf16; on a CPU faster than torch's own in either."""
+    """The same with products and result in bf16, the softmax in float32; faster on a CPU than torch's own in either."""
     query, key, value = (heads.to(torch.bfloat16).contiguous() for heads in (query, key, value))
     scores = (query @ key.transpose(2, 3)).float().mul_(query.shape[-1] ** -0.5)
     if mask is not None:

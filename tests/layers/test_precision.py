@@ -3,8 +3,10 @@ import torch
 from torch import nn
 
 from asrtools.errors import ConfigError
+from asrtools.layers.feed_forward import NormedFeedForward, PositionwiseFeedForward
 from asrtools.layers.norm import LayerNorm
 from asrtools.layers.precision import HalfLinear, Int8Linear, lower, pack_linear_layers
+from asrtools.layers.sanm import SanmAttention, SanmEncoderLayer
 
 
 @pytest.fixture
@@ -79,3 +81,38 @@ def test_packed_layers_can_be_trained(network: nn.Module) -> None:
     pack_linear_layers(network)
     network["encoder"](torch.randn(2, 64)).sum().backward()
     assert network["encoder"][0].weight.grad is not None
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16", "fp16", "int8"])
+def test_blocks_that_keep_16_bits_or_join_their_relu_give_nearly_what_they_gave(kind: str) -> None:
+    torch.manual_seed(0)
+    attention = SanmAttention(4, 64, 64, 0.0, 5)
+    blocks = nn.ModuleList(
+        [
+            SanmEncoderLayer(64, 64, attention, PositionwiseFeedForward(64, 128, 0.0), 0.0),
+            NormedFeedForward(64, 128, 0.0),
+            PositionwiseFeedForward(64, 128, 0.0, "swish"),
+        ]
+    ).eval()
+    x, mask = torch.randn(2, 9, 64), torch.arange(9) < torch.tensor([[9], [6]])
+    with torch.inference_mode():
+        before = [blocks[0](x, mask), blocks[1](x), blocks[2](x)]
+        pack_linear_layers(lower(blocks, kind))
+        after = [blocks[0](x, mask), blocks[1](x), blocks[2](x)]
+    assert blocks[0].feed_forward.w_1.ends_in_relu
+    assert not getattr(blocks[2].w_1, "ends_in_relu", False)
+    assert getattr(blocks[0].feed_forward.w_2, "takes_positive", False) == (kind == "int8")
+    assert not getattr(blocks[1].w_2, "takes_positive", False)
+    for one, other in zip(before, after, strict=True):
+        assert other.dtype == torch.float32
+        assert (one - other).abs().max() < (1e-5 if kind == "fp32" else 0.05) * one.abs().max()
+
+
+def test_a_joined_relu_is_taken_with_gradients_too() -> None:
+    torch.manual_seed(0)
+    block = pack_linear_layers(nn.ModuleList([PositionwiseFeedForward(16, 32, 0.0)]))[0].eval()
+    x = torch.randn(3, 16)
+    with torch.inference_mode():
+        expected = block(x)
+    assert torch.allclose(block(x), expected, atol=1e-6)
+    assert (block.w_1(x) >= 0).all()
