@@ -32,7 +32,6 @@ nj=4             # jobs without GPUs
 cmd=run.sh       # how jobs are started: run.sh, slurm.sh, or a command that takes the same arguments
 average=10       # how many checkpoints are averaged, the best on dev
 cmvn_config=conf/cmvn.yaml  # features whose mean and variance are taken
-decode_args=     # more for decode in stage 5, e.g. "++beam_size=10 ++decoding_ctc_weight=0.4"
 train_args=      # more for train in stage 3, e.g. "++train_conf.max_epoch=2 ++dataset_conf.num_workers=0"
 
 . ./path.sh
@@ -102,7 +101,7 @@ if runs 5 "texts and error rates in $model/{dev,test}"; then
     [ -z "$gpuid_list" ] || where=(--gpu_inference true --gpuid_list "$gpuid_list")
     for name in dev test; do
         infer.sh --model "$model" --checkpoint_dir "$model" --checkpoint_name "$checkpoint" --data_dir "$data/$name" \
-            --output_dir "$model/$name" "${where[@]}" --cmd "$cmd" ${decode_args:+--decode_args "$decode_args"}
+            --output_dir "$model/$name" "${where[@]}" --cmd "$cmd"
     done
     for name in dev test; do
         log "$name: $(grep '^%WER' "$model/$name/1best_recog/text.cer")"

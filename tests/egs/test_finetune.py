@@ -109,6 +109,21 @@ def test_the_documented_python_scripts_fine_tune_and_recognise(published: Path, 
     assert "Scored 3 sentences" in (best / "text.cer").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_the_documented_launcher_of_several_processes_runs_the_script(
+    published: Path, data: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.launch", "--nproc_per_node", "2", EGS / "finetune" / "finetune.py"]
+        + ["--model", published, "--data_dir", data, "--output_dir", tmp_path, "--max_epoch", "1"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "model.pt").is_file()
+
+
 def test_a_checkpoint_that_is_not_there_is_named(data: Path, tmp_path: Path) -> None:
     done = python(
         "infer_after_finetune.py", "--data_dir", data, "--decoding_model_name", "valid.cer_ctc.ave.pb", cwd=tmp_path
