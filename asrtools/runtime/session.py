@@ -37,6 +37,8 @@ class OnnxSession:
         self._options.log_severity_level = 3
         # a plan is kept for every length that comes, and they would be without number
         self._options.enable_mem_pattern = False
+        # processors without VNNI add pairs of products in 16 bits, which signed weights can overflow
+        self._options.add_session_config_entry("session.x64quantprecision", "1")
         self._providers = _providers(device, onnxruntime.get_available_providers())
         self._plain = self._open(str(path))
         self._extended: Any = None

@@ -68,8 +68,8 @@ class Side:
     def __init__(self, name: str, args: argparse.Namespace):
         self.name, self.clock, self.cpu, self.texts, self.peak_mb = name, [], [], [], 0.0
         python = args.peer if name.startswith("peer") else sys.executable
-        command = [python, __file__, str(args.model.resolve()), "--serve", name, "--threads", str(args.threads)]
-        command += ["--crops", str(args.crops), "--shared", str(args.shared)]
+        command = [python, sys.argv[0], str(args.model.resolve()), "--serve", name, "--threads", str(args.threads)]
+        command += ["--crops", str(args.crops), "--shared", str(args.shared), *getattr(args, "more", ())]
         environment = {
             key: value for key, value in os.environ.items() if not name.startswith("peer") or key != "PYTHONPATH"
         }
@@ -108,6 +108,10 @@ def serve(args: argparse.Namespace) -> None:
     started = time.perf_counter()
     kind, _, batch = args.serve.partition(":")
     recognize = (peer if kind.startswith("peer") else ours)(args.model, kind, int(batch), args.threads)
+    answer_rounds(recognize, args, started)
+
+
+def answer_rounds(recognize, args: argparse.Namespace, started: float) -> None:
     answer({"load_s": time.perf_counter() - started})
     audio = recordings(args)
     seconds = sum(len(one) for one in audio) / 16000
