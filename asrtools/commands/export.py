@@ -46,6 +46,8 @@ def export(model: str | None, output_dir: str | None, kind: str, quantize: str, 
     for path, parity in zip(found.files, found.parity, strict=True):
         words = f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, largest difference {parity.largest_difference:.2g}, "
         words += f"{parity.agreement:.2%} of {parity.num_compared} choices the same"
+        if parity.token_error_rate is not None:
+            words += f", {parity.token_error_rate:.2%} of {parity.num_tokens} tokens wrong by the model's"
         if parity.seconds_of_audio:
             factors = (one / parity.seconds_of_audio for one in (parity.seconds_exported, parity.seconds_torch))
             words += ", real-time factor {:.4f} (torch {:.4f})".format(*factors)

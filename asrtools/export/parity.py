@@ -1,12 +1,13 @@
 """An exported file beside the network it was made from: the same features through both."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
 from asrtools.build import LoadedModel
@@ -19,6 +20,7 @@ from asrtools.runtime.torchscript import TorchscriptSession
 TOLERANCE = {"fp32": (1e-4, 1.0), "fp16": (float("inf"), 0.95), "int8": (float("inf"), 0.8)}
 LENGTH_STEP = 0.75  # the second row of a batch is so much shorter than the first
 ROWS = 2
+BLANK = 0
 SAME_WAY = 0.99  # least cosine
 NUM_WORDS = 60  # of a generated text
 
@@ -32,9 +34,16 @@ class Parity:
     largest_difference: float  # beside the largest value of that output
     agreement: float  # of the likeliest class, over all frames, tokens or words
     num_compared: int
+    token_edits: int  # from the model's tokens to the file's
+    num_tokens: int  # of the model; 0 of what has none
     seconds_torch: float
     seconds_exported: float
     seconds_of_audio: float  # 0 of texts
+
+    @property
+    def token_error_rate(self) -> float | None:
+        """Of the file's tokens, with the model's as the reference."""
+        return self.token_edits / self.num_tokens if self.num_tokens else None
 
     def figures(self) -> dict[str, float | int | None]:
         audio = self.seconds_of_audio
@@ -42,6 +51,7 @@ class Parity:
             "largest_difference": self.largest_difference,
             "token_agreement": self.agreement,
             "tokens_compared": self.num_compared,
+            "token_error_rate": self.token_error_rate,
             "real_time_factor_torch": self.seconds_torch / audio if audio else None,
             "real_time_factor_exported": self.seconds_exported / audio if audio else None,
         }
@@ -65,7 +75,7 @@ def runs(path: Path, graph: Graph) -> Run:
 
 def compare(graph: Graph, run: Run, model: LoadedModel, feats: Iterable[np.ndarray]) -> Parity:
     """Each utterance alone and in a batch with a shorter part of itself, so that padding is looked at too."""
-    largest, same, count = 0.0, 0, 0
+    largest, same, count, edits, num_tokens = 0.0, 0, 0, 0, 0
     spent_torch = spent_exported = audio = 0.0
     for one in [None] if graph.checks else feats:
         for inputs in graph.checks if one is None else [inputs_of(graph, one, rows) for rows in (1, ROWS)]:
@@ -86,9 +96,26 @@ def compare(graph: Graph, run: Run, model: LoadedModel, feats: Iterable[np.ndarr
                 largest = max(largest, difference(want, have))
             agree = agreement(wanted[0], found[0])
             same, count = same + int(agree.sum()), count + agree.size
+            for one_text, other in zip(tokens_of(graph, wanted), tokens_of(graph, found), strict=True):
+                edits += Levenshtein.distance(one_text, other)
+                num_tokens += len(one_text)
     if not count:
         raise ModelError(f"{model.directory}: there was nothing to compare the export on; give --verify recordings")
-    return Parity(largest, same / count, count, spent_torch, spent_exported, audio)
+    return Parity(largest, same / count, count, edits, num_tokens, spent_torch, spent_exported, audio)
+
+
+def tokens_of(graph: Graph, outputs: Sequence[np.ndarray]) -> list[list[int]]:
+    """The token ids of each utterance, where the outputs say some: of CTC each run of frames once, without blanks."""
+    found = dict(zip(graph.outputs, outputs, strict=False))
+    texts = []
+    if "token_num" in found:
+        for logits, num in zip(found["logits"], found["token_num"].tolist(), strict=True):
+            texts.append(logits[:num].argmax(-1).tolist())
+    elif "ctc_logits" in found:
+        for logits, num in zip(found["ctc_logits"], found["encoder_out_lens"].tolist(), strict=True):
+            ids = logits[:num].argmax(-1)
+            texts.append([one for one in ids[np.flatnonzero(np.diff(ids, prepend=-1))].tolist() if one != BLANK])
+    return texts
 
 
 def check(parity: Parity, precision: str, path: Path) -> None:

@@ -4,7 +4,8 @@
     asrtools export --model /tmp/models/paraformer-large --quantize int8 --output-dir /tmp/models/ours
     python tests/bench/onnx.py /tmp/models/ours --theirs DIR [--peer .peer/venv/bin/python] [--rounds 3]
 
-DIR holds what FunASR's own export(quantize=True) wrote. A side is ours:BATCH; peer:BATCH, which is funasr-onnx on DIR; or peer-ours:BATCH, funasr-onnx on our file. Each is a process that loads its model once and is then asked for
+DIR holds what FunASR's own export(quantize=True) wrote. A side is ours:BATCH; peer:BATCH, which is funasr-onnx on
+DIR; or peer-ours:BATCH, funasr-onnx on our file. Each is a process that loads its model once and is then asked for
 one pass over the crops after the other, in alternating rounds. Ours goes through what decode runs: features, batches,
 text; theirs is handed samples too. Printed are the median of time / audio by the clock and the best by the processor.
 """

@@ -79,6 +79,7 @@ def test_an_export_has_the_published_names_and_gives_what_the_model_gives(
         assert ([one.name for one in session.get_inputs()], [one.name for one in session.get_outputs()]) == names
         assert network["verified"]["token_agreement"] == 1.0
         assert network["verified"]["largest_difference"] < 1e-4
+        assert network["verified"]["token_error_rate"] in (0.0, None)
     assert {"model.onnx", "config.yaml"} <= {one["file"] for one in manifest["files"]}
     assert (tmp_path / "config.yaml").is_file()
 
@@ -176,7 +177,7 @@ def test_another_shape_is_infinitely_far_away_and_its_tokens_disagree() -> None:
 
 def test_the_tolerance_is_kept() -> None:
     with pytest.raises(ModelError, match="differs from the model"):
-        check(Parity(1e-2, 1.0, 5, 1.0, 1.0, 1.0), "fp32", Path("model.onnx"))
+        check(Parity(1e-2, 1.0, 5, 0, 5, 1.0, 1.0, 1.0), "fp32", Path("model.onnx"))
     with pytest.raises(ModelError, match=r"60.00% of 5 places"):
-        check(Parity(0.0, 0.6, 5, 1.0, 1.0, 1.0), "int8", Path("model_quant.onnx"))
-    check(Parity(1e-6, 1.0, 5, 1.0, 1.0, 1.0), "fp32", Path("model.onnx"))
+        check(Parity(0.0, 0.6, 5, 2, 5, 1.0, 1.0, 1.0), "int8", Path("model_quant.onnx"))
+    check(Parity(1e-6, 1.0, 5, 0, 5, 1.0, 1.0, 1.0), "fp32", Path("model.onnx"))
