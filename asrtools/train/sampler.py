@@ -9,7 +9,7 @@ from asrtools.errors import ConfigError
 from asrtools.register import tables
 
 BATCH_TYPES = ("example", "length", "token")
-SORT_SIZE = 1024  # utterances that are sorted together, for every rank, where batches are measured in frames
+SORT_SIZE = 8192  # utterances that are sorted together, for every rank, where sort_size is not given and frames count
 TARGET_WEIGHT = 1.2  # of a token beside a frame, in EspnetStyleBatchSampler
 
 
