@@ -4,6 +4,7 @@ Everything is drawn from a generator of the utterance's own, so that an epoch co
 number of ranks and workers.
 """
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asrtools.record import Utterance
-from asrtools.tasks.network_input import InputLoader, Loaded
+from asrtools.tasks.network_input import InputLoader, Loaded, takes_channels
 from asrtools.train.list_index import hash_of
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -45,12 +46,23 @@ class ChangedFrontend:
     def lfr_n(self) -> int:
         return getattr(self.frontend, "lfr_n", 1)
 
+    @property
+    def takes_channels(self) -> bool:
+        return takes_channels(self.frontend)
+
     def output_size(self) -> int:
         return self.frontend.output_size()
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         for change in self.of_samples:
-            samples = change(samples, self.rng)
+            if samples.ndim == 1:
+                samples = change(samples, self.rng)
+                continue
+            # every channel alike
+            states = [copy.deepcopy(self.rng) for _ in samples[1:]]
+            first = change(samples[0], self.rng)
+            rest = (change(one, state) for one, state in zip(samples[1:], states, strict=True))
+            samples = np.stack([first, *rest])
         if getattr(self.frontend, "dither", 0):
             return self.frontend(samples, self.rng)
         return self.frontend(samples)
@@ -70,7 +82,7 @@ class FeatureLoader:
 
     def __call__(self, utterance: Utterance, rng: np.random.Generator) -> Loaded:
         frontend = ChangedFrontend(self.frontend, rng, self.of_samples)
-        loaded = InputLoader(frontend, held=self.held)(utterance)
+        loaded = InputLoader(frontend, "all" if frontend.takes_channels else "mix", held=self.held)(utterance)
         if loaded.feats is None:
             return loaded
         feats = loaded.feats

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from asrtools.errors import DataError
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -30,6 +32,10 @@ class Batch:
 
 def padded(rows: Sequence[np.ndarray], value: float) -> torch.Tensor:
     """Arrays that differ in their first dimension, one below the other, filled up with `value`."""
+    shapes = {row.shape[1:] for row in rows}
+    if len(shapes) > 1:
+        sizes = " and ".join(str(size) for (size,) in sorted(shapes))
+        raise DataError(f"a batch holds rows of {sizes} values; recordings of one list should have as many channels")
     longest = max(len(row) for row in rows)
     whole = np.full((len(rows), longest, *rows[0].shape[1:]), value, dtype=rows[0].dtype)
     for place, row in zip(whole, rows, strict=True):

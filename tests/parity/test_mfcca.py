@@ -16,11 +16,13 @@ from asrtools import config as configuration
 from asrtools.auto import AutoModel
 from asrtools.build import build_input, build_network, build_tokenizer, sizes_of
 from asrtools.commands.decode import decode
-from asrtools.errors import ConfigError
+from asrtools.errors import ConfigError, DataError
 from asrtools.features.mel import slaney_mel_banks
 from asrtools.features.multi_channel_frontend import MultiChannelFrontend
 from asrtools.layers.cross_channel import MFCCAEncoder
 from asrtools.layers.utterance_mvn import UtteranceMVN
+from asrtools.train.audio_dataset import AudioDataset
+from asrtools.train.batch import padded
 
 ENCODER: dict[str, Any] = {
     "output_size": 16,
@@ -202,3 +204,27 @@ def test_it_learns_also_from_some_of_the_channels(directory: Path) -> None:
 def test_a_frontend_that_is_not_built_is_refused(conf: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         MultiChannelFrontend(**conf)
+
+
+def test_training_hears_all_channels_and_changes_them_alike(directory: Path, scp: Path, tmp_path: Path) -> None:
+    read = configuration.load(directory)
+    rows = [line.split() for line in scp.read_text().splitlines() if line.startswith("8")]
+    records = [{"key": key, "source": path, "source_len": 100, "target": "一二", "target_len": 2} for key, path in rows]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records))
+    data = AudioDataset(
+        str(tmp_path / "train.jsonl"),
+        frontend=build_input(read),
+        tokenizer=build_tokenizer(read),
+        preprocessor_speech="SpeechPreprocessSpeedPerturb",
+        preprocessor_speech_conf={"speed_perturb": [0.5]},
+    )
+    batch = data.collator([data[0], data[1]])
+    assert batch["speech"].shape[2] == 8 * 80
+    assert batch["speech_lengths"][0] > 250  # 1.5 s at half the speed
+    loss, _, _ = network(directory).train()(**batch)
+    assert loss.isfinite()
+
+
+def test_recordings_of_different_channels_make_no_batch() -> None:
+    with pytest.raises(DataError, match="80 and 640 values; recordings of one list should have as many channels"):
+        padded([np.zeros((3, 640), np.float32), np.zeros((4, 80), np.float32)], 0.0)
