@@ -1,6 +1,8 @@
 """Training losses of the Paraformer family against FunASR's: loss, what is reported, gradients, a few small steps."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from asrtools.build import load_model
+from asrtools.config import Config
 from asrtools.layers import cif, cif_upsampled
+from asrtools.train.batch import Batch
+from asrtools.train.checkpoint_dir import CheckpointDir
+from asrtools.train.distributed import Place
+from asrtools.train.log import Log, read_log
+from asrtools.train.schedule import build_scheduler
+from asrtools.train.settings import TrainSettings
+from asrtools.train.trainer import Trainer
 
 MODELS = ("paraformer", "bicif_paraformer", "seaco_paraformer", "contextual_paraformer")
 
@@ -163,3 +173,35 @@ def test_the_loss_over_a_conformer_is_funasr_s_but_for_the_last_token_that_it_lo
     assert loss.item() == pytest.approx(wanted["loss"], rel=1e-5)
     for key in ("loss_ctc", "loss_att", "loss_pre"):
         assert float(stats[key]) == pytest.approx(wanted["stats"][key], rel=1e-5)
+
+
+class OneBatch:
+    """Training data of one batch, over and over."""
+
+    def __init__(self, inputs: dict[str, Tensor], num: int):
+        self.batch, self.num = Batch(("a", "b", "c"), inputs, 0, 0, 0), num
+
+    def num_steps(self, number: int = 0) -> int:
+        return self.num
+
+    def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
+        return itertools.repeat(self.batch, self.num - first_step)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.usefixtures("as_in_the_oracle")
+def test_the_loop_of_train_follows_funasr_s_curve(oracle: Path, tmp_path: Path, name: str) -> None:
+    """The loss at a step is that after the step before it."""
+    network, wanted = trainable(oracle / name), case(oracle / name)["sgd_small"]
+    losses = wanted["loss_after_step"]
+    settings = TrainSettings(max_epoch=1, grad_clip=0.0, log_interval=1)
+    optimizer = torch.optim.SGD(network.parameters(), lr=wanted["lr"])
+    log = Log(tmp_path, Place(), "cpu")
+    checkpoints = CheckpointDir(tmp_path, "loss", 1, 1)
+    trainer = Trainer(
+        network, optimizer, build_scheduler(Config({}), optimizer), settings, Place(), "cpu", log, checkpoints
+    )
+    trainer.run(OneBatch(batch(oracle / name), len(losses) + 1), None)
+    log.close()
+    found = [line["loss"] for line in read_log(tmp_path / "log.jsonl") if line["kind"] == "train"]
+    assert found[1:] == pytest.approx(losses, rel=1e-3)
