@@ -69,8 +69,8 @@ def _first_node(environment: Mapping[str, str]) -> str:
     return shown.stdout.split()[0]
 
 
-def join(device: str) -> Place:
-    """Meet the other processes, if a launcher started any; gloo on CPUs, nccl on GPUs."""
+def own_place() -> Place:
+    """What a launcher says of this process; alone without one."""
     found = place_of(os.environ)
     if found is None or found[0].is_alone:
         return Place()
@@ -78,10 +78,13 @@ def join(device: str) -> Place:
     os.environ.update(more)
     for name, value in (("RANK", place.rank), ("WORLD_SIZE", place.world_size), ("LOCAL_RANK", place.local_rank)):
         os.environ.setdefault(name, str(value))
-    if not dist.is_initialized():
-        backend = "nccl" if device.startswith("cuda") else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE)
     return place
+
+
+def join(place: Place, device: str) -> None:
+    """Meet the other processes, if there are any; gloo on CPUs, nccl on GPUs."""
+    if not place.is_alone and not dist.is_initialized():
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
 
 
 def leave() -> None:

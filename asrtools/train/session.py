@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from asrtools import build
 from asrtools import config as configuration
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.train.checkpoint_dir import CheckpointDir, Progress, seed_everything
 from asrtools.train.data import TrainingData, open_data
-from asrtools.train.distributed import Place, device_of, join, leave, wait
+from asrtools.train.distributed import Place, device_of, join, leave, own_place, wait
 from asrtools.train.dropout import use_bits
 from asrtools.train.log import Log
 from asrtools.train.lora import add_lora
@@ -73,9 +71,11 @@ def train(request: Request) -> Outcome:
     """Train in this process, and in those that a launcher started beside it."""
     config = read_config(request)
     settings = read_settings(config)
-    place = join(request.device if request.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
+    place = own_place()
+    device = device_of(request.device, place, request.gpuids)
+    join(place, device)
     try:
-        return _train(request, config, settings, place, device_of(request.device, place, request.gpuids))
+        return _train(request, config, settings, place, device)
     finally:
         leave()
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from asrtools.errors import AsrError
+from asrtools.errors import AsrError, ModelError
 from asrtools.train.checkpoint_dir import (
     CheckpointDir,
     Progress,
@@ -184,13 +184,20 @@ class Trainer:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.progress = Progress(**state["progress"])
-        if self.progress.epoch < self.settings.max_epoch and not self.settings.max_steps:
-            self.progress.is_done = False  # more epochs are wanted than there were
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scheduler.load_state_dict(state["scheduler"])
-        self.scaler.load_state_dict(state["scaler"])
+        settings, progress = self.settings, Progress(**state["progress"])
+        has_enough = 0 < settings.max_steps <= progress.updates or 0 < settings.early_stop <= progress.since_best
+        progress.is_done = has_enough or progress.epoch >= settings.max_epoch
+        self.progress = progress
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scheduler.load_state_dict(state["scheduler"])
+            self.scaler.load_state_dict(state["scaler"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"{self.checkpoints.last}: is of another configuration ({str(error).splitlines()[0]}); the one it is "
+                "of goes on from it, and ++train_conf.resume=false begins anew"
+            ) from error
         if self.ema is not None and state["ema"] is not None:
             self.ema.restore(state["ema"])
         if len(state["ranks"]) == self.place.world_size:

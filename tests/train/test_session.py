@@ -199,3 +199,22 @@ def test_a_wrong_value_is_named_before_anything_is_trained(
     with pytest.raises(ConfigError, match=message):
         session.train(request)
     assert not (tmp_path / "exp" / "model.pt").exists()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(
+    corpus: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "exp"
+    shutil.copytree(trained, output)
+    with pytest.raises(ModelError, match=r"last\.pt: is of another configuration.*resume=false begins anew"):
+        run(corpus, output, encoder_conf__linear_units=48, train_conf__max_epoch=3)
+    assert same(output / "model.pt.ep2", trained / "model.pt.ep2")
+
+
+def test_a_run_that_has_enough_ends_again_and_more_steps_go_on(corpus: dict[str, str], tmp_path: Path) -> None:
+    plain = {"train_conf__decode_dev": 0, "train_conf__max_epoch": 9}
+    assert run(corpus, tmp_path, **plain, train_conf__max_steps=2).progress.updates == 2
+    assert run(corpus, tmp_path, **plain, train_conf__max_steps=2).progress.updates == 2
+    assert run(corpus, tmp_path, **plain, train_conf__max_steps=5).progress.updates == 5
+    run(corpus, tmp_path / "whole", **plain, train_conf__max_steps=5)
+    assert curve(tmp_path)[-1] == curve(tmp_path / "whole")[-1]
