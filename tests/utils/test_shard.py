@@ -63,6 +63,34 @@ def test_segments_of_two_jobs_are_those_of_one(shard, root: Path, shared: Path, 
     assert (tmp_path / "out/segments").read_text() == alone
 
 
+def test_marks_of_three_jobs_are_those_of_one(shard, root: Path, oracle: Path, corpus: Path, tmp_path: Path) -> None:
+    lines = [f"u{n:02d} {' '.join(['今天', 'hello', '天气', '我们', '一起'][n % 5 :])} {'好' * n}\n" for n in range(31)]
+    (tmp_path / "text").write_text("".join(lines))
+    words = ("punc", "--model", oracle / "ct_punc", "--ncpu", 1)
+    alone = one_process(root, corpus, *words, tmp_path / "text")
+    assert alone.count("\n") == 31
+    done = shard("--nj", 3, "--input_type", "text", tmp_path / "text", tmp_path / "out", *words, "DATA")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == alone
+    again = ("--resume", "--output-dir", "OUT", "DATA")
+    done = shard("--nj", 2, "--input_type", "text", tmp_path / "text", tmp_path / "dir", *words, *again)
+    assert done.returncode == 0 and done.stdout == alone, done.stderr
+    assert (tmp_path / "dir/text").read_text() == alone
+
+
+def test_speakers_of_three_jobs_are_those_of_one(shard, root: Path, oracle: Path, corpus: Path, tmp_path: Path) -> None:
+    wavs = [path for path in sorted((oracle / "wavs").glob("*.wav")) if path.stem not in ("long", "vad_example")]
+    (tmp_path / "wav.scp").write_text("".join(f"{wav.stem} {wav}\n" for wav in reversed(wavs)))
+    words = ("spk-diarize", "--model", oracle / "campplus", "--vad-model", "none", "--ncpu", 1)
+    alone = one_process(root, corpus, *words, tmp_path / "wav.scp")
+    assert alone.count("\n") >= len(wavs) - 1
+    done = shard("--nj", 3, tmp_path / "wav.scp", tmp_path / "out", *words, "--resume", "--output-dir", "OUT", "DATA")
+    assert done.stdout == alone, done.stderr
+    assert (tmp_path / "out/rttm").read_text() == alone
+    records = one_process(root, corpus, *words, "--jsonl", tmp_path / "wav.scp")
+    assert (tmp_path / "out/records.jsonl").read_text() == records
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> Path:
     """Prints `KEY N/M` for its share of a list, as the second job only once a file `may-go` is there."""
