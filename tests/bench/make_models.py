@@ -2,8 +2,9 @@
 
     python tests/bench/make_models.py OUT [--shared ../shared]
 
-OUT/paraformer-large and OUT/sensevoice-small get the published architectures. So that the text is well defined, output
-layers are sharpened, and the predictor's bias is chosen so that no recording's sum of weights lies near a whole number.
+OUT/paraformer-large, OUT/sensevoice-small and OUT/uniasr get the published architectures. So that the text is well
+defined, output layers are sharpened, and Paraformer's predictor has a bias with which no recording's sum of weights lies
+near a whole number.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from crops import crops
 from torch import Tensor, nn
 
@@ -109,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--shared", type=Path, default=Path(__file__).resolve().parents[3] / "shared")
-    parser.add_argument("--only", choices=["paraformer-large", "paraformer-large-online", "sensevoice-small"])
+    parser.add_argument("--only", choices=["paraformer-large", "paraformer-large-online", "sensevoice-small", "uniasr"])
     options = parser.parse_args()
     recordings = crops(options.shared / "data" / "speech")
     for name, content in (("paraformer-large", PARAFORMER), ("paraformer-large-online", PARAFORMER_ONLINE)):
@@ -117,6 +119,8 @@ def main() -> None:
             make_paraformer(options.out / name, content, recordings)
     if options.only in (None, "sensevoice-small"):
         make_sense_voice(options.out / "sensevoice-small", recordings)
+    if options.only in (None, "uniasr"):
+        make_uniasr(options.out / "uniasr", options.shared / "oracle/keys/uniasr/config.yaml", recordings)
 
 
 def make_paraformer(directory: Path, content: dict, recordings: list[np.ndarray]) -> None:
@@ -130,6 +134,21 @@ def make_paraformer(directory: Path, content: dict, recordings: list[np.ndarray]
         network.decoder.output_layer.bias[:3] = -20.0  # blank, <s> and </s> stand for no text
         network.decoder.output_layer.bias[-1] = -20.0
         network.predictor.cif_output.bias.fill_(best_bias(network, [model.frontend(one) for one in recordings]))
+    torch.save(network.state_dict(), directory / "model.pt")
+
+
+def make_uniasr(directory: Path, published: Path, recordings: list[np.ndarray]) -> None:
+    content = {key: value for key, value in yaml.safe_load(published.read_text()).items() if "specaug" not in key}
+    tokens = ["<blank>", "<s>", "</s>", *hanzi(8358 - 4), "<unk>"]
+    prepare(directory, content, recordings, {"tokenizer_conf": {"token_list": "tokens.json"}})
+    (directory / "tokens.json").write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
+    network = fresh(directory).network
+    with torch.no_grad():
+        for is_second, bias in ((False, -1.2), (True, -0.4)):  # three to four tokens a second
+            _, predictor, decoder = network.parts(is_second)
+            predictor.cif_output.bias.fill_(bias)
+            decoder.output_layer.weight.mul_(SHARPER)
+            decoder.output_layer.bias[:3] = -30.0
     torch.save(network.state_dict(), directory / "model.pt")
 
 
