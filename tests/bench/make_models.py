@@ -3,8 +3,8 @@
     python tests/bench/make_models.py OUT [--shared ../shared]
 
 OUT/paraformer-large, OUT/sensevoice-small and OUT/uniasr get the published architectures. So that the text is well
-defined, output layers are sharpened, and Paraformer's predictor has a bias with which no recording's sum of weights lies
-near a whole number.
+defined, output layers are sharpened, and Paraformer's predictor has a bias with which no recording's sum of weights
+lies near a whole number.
 """
 
 import argparse
