@@ -13,6 +13,8 @@ from asrtools.io.text_file import GZIP_MAGIC, UNREADABLE, UTF8_BOM, read_failure
 from asrtools.record import Utterance
 from asrtools.tasks import training_list
 
+MANY, MOST_JOBS = 2000, 8  # headers that are read by several processes
+
 Lists = str | Path | Sequence[str | Path]
 
 
@@ -90,7 +92,10 @@ def utterances_of(folder: str, needs_source: bool = True, is_cut: bool = True) -
     files = [(kind, file) for kind, file in training_list.files_of(path) if kind != "source"]
     columns = [training_list.read_column(kind, file) for kind, file in files]
     frames = _frames(path / "utt2num_frames")
-    for utterance in training_list.join(sources, columns):
+    rows = training_list.join(sources, columns)
+    if not frames and (path / "wav.scp").is_file():
+        rows = training_list.with_lengths(rows, min(MOST_JOBS, os.cpu_count() or 1) if len(sources) > MANY else 1)
+    for utterance in rows:
         yield replace(utterance, source_len=frames.get(utterance.key, utterance.source_len))
     there = {utterance.key for utterance in sources}
     for column in columns:

@@ -68,10 +68,10 @@ class Preflight:
     largest_batch: int = 0  # frames of 10 ms, padding included
 
     def __str__(self) -> str:
-        lines = [*_told("train", self.train)]
+        lines = [*_told("training list", self.train)]
         if self.valid is not None:
-            lines += _told("valid", self.valid)
-            lines.append(f"train and valid: {self.num_shared_keys} keys and {self.num_shared_sources} sources in both")
+            lines += _told("validation list", self.valid)
+            lines.append(f"both lists have {self.num_shared_keys} keys and {self.num_shared_sources} sources in common")
         lines.append(
             f"epoch: {self.num_steps} steps, {100 * self.padding:.1f} % of the frames are padding, the largest batch "
             f"has {self.largest_batch} frames"

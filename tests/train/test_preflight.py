@@ -40,7 +40,7 @@ def test_what_is_wrong_with_the_data_is_said_before_the_first_step(
     assert (found.num_shared_keys, found.num_shared_sources) == (1, 2)
     assert found.num_steps == 19 and found.padding == 0.0
     told = str(found)
-    for part in ("19 rows", "龘 (2)", "u02", "silent: u00", "1 keys and 2 sources in both", "0.0 %"):
+    for part in ("19 rows", "龘 (2)", "u02", "silent: u00", "1 keys and 2 sources in common", "0.0 %"):
         assert part in told
     found.write(tmp_path / "preflight.json")
     assert json.loads((tmp_path / "preflight.json").read_text())["train"]["num_silent"] == 1
