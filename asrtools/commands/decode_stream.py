@@ -95,6 +95,7 @@ def _listener(
     from dataclasses import replace
 
     from asrtools.hub import model_directory
+    from asrtools.tasks.long_face import with_call
     from asrtools.tasks.recognition import open_recognition
     from asrtools.tasks.segment import open_segmenter
     from asrtools.tasks.stream_recognition import LOOK_BACK, Listener, parse_chunk, parse_look_back
@@ -108,6 +109,7 @@ def _listener(
     segmenter = second = None
     if options["vad_model"]:
         segmenter = open_segmenter(model_directory(options["vad_model"], **hub), overrides.pop("vad", None), **where)
+        segmenter = with_call(segmenter, call)
         if options["max_segment_seconds"] is not None:
             longest = round(1000 * options["max_segment_seconds"])
             segmenter = replace(segmenter, options=replace(segmenter.options, max_single_segment_time=longest))

@@ -119,6 +119,15 @@ def test_what_a_stream_keeps_does_not_grow(recognition: Recognition, minutes: in
     assert max(sizes) == min(sizes) < 500_000
 
 
+@pytest.mark.parametrize("dtype", ["bf16", "int8"])
+def test_lowered_networks_hear_streams_together_as_alone(tiny_stream_model: Path, dtype: str) -> None:
+    lowered = open_recognition(tiny_stream_model, device="cpu", num_threads=1, dtype=dtype)
+    recordings = [noise(seed, 30000 + 9000 * seed)[:, None] for seed in range(5)]
+    hear = WholeStreams(lowered.stream_network, lowered.model.frontend, OPTIONS)
+    together = [one[0].ids for one in hear(recordings, None)]
+    assert all(together) and together == [hear([one], None)[0][0].ids for one in recordings]
+
+
 def test_a_stream_of_silence_is_a_stream(recognition: Recognition) -> None:
     stream = new_stream(recognition)
     found = stream.accept(np.zeros(16000 * 3, np.float32), is_final=True)
