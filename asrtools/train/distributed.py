@@ -5,6 +5,7 @@ starts its own workers with torch's elastic launch, each of which runs the same 
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -114,6 +115,7 @@ def start_workers(arguments: Sequence[str], num: int) -> int:
     """Run this command `num` times side by side; the exit code."""
     import logging
 
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -137,6 +139,9 @@ def start_workers(arguments: Sequence[str], num: int) -> int:
         elastic_launch(config, sys.executable)("-c", code, *arguments)
     except ChildFailedError as error:
         return max(1, error.get_first_failure()[1].exitcode)
+    except SignalException as stop:  # of this process, which has ended its workers
+        sys.stderr.write(f"train: {'interrupted' if stop.sigval == signal.SIGINT else 'terminated'}\n")
+        return 128 + int(stop.sigval)
     finally:
         os.environ.pop(PARENT, None)
     return 0

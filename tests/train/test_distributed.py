@@ -171,6 +171,20 @@ def test_a_place_comes_from_torchrun_or_from_srun_and_not_from_sbatch() -> None:
     assert place_of({}) is None
 
 
+@pytest.mark.slow
+def test_terminated_it_ends_its_processes_and_says_so(root: Path, corpus: dict[str, str], tmp_path: Path) -> None:
+    output = tmp_path / "exp"
+    command = [sys.executable, str(root / "bin" / "train")]
+    options = arguments(corpus, output, "--nproc", "2", "++train_conf.max_epoch=4000", "++train_conf.decode_dev=0")
+    process = subprocess.Popen([*command, *options], env=environment(), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while len(_lines(output)) < 5 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=100)
+    assert process.returncode == 143 and "train: terminated" in errors and "Traceback" not in errors
+
+
 def _free_port() -> int:
     import socket
 
