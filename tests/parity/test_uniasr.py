@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from torch import Tensor, nn
 
 from asrtools import AutoModel
-from asrtools.build import LoadedModel, load_model
+from asrtools import config as configuration
+from asrtools.build import LoadedModel, build_input, build_network, build_tokenizer, load_model, sizes_of
 from asrtools.commands.decode import decode
 from asrtools.errors import ConfigError
 from asrtools.layers.overlap_chunk import ChunkShape, chunk_mask
@@ -348,6 +349,61 @@ def test_eight_kilohertz_is_the_frontend_s_business(oracle: Path, tmp_path: Path
     low = soxr.resample(samples, 16000, 8000)
     assert from_file == model.generate(low, fs=8000, decoding_model="fast")[0]["text"]
     assert from_file
+
+
+VARIANTS: dict[str, dict[str, Any]] = {  # each gives FunASR's texts in all modes, as was tried with its own code
+    "encoders look back": {
+        "encoder_conf.encoder_att_look_back_factor": [1, 2],
+        "encoder2_conf.encoder_att_look_back_factor": [1, 1],
+    },
+    "decoders look back": {
+        "encoder_conf.decoder_att_look_back_factor": [1, 2],
+        "encoder2_conf.decoder_att_look_back_factor": [2, 1],
+    },
+    "other layers": {
+        "decoder_conf.num_blocks": 2,
+        "decoder_conf.concat_embeds": False,
+        "decoder2_conf.att_layer_num": 1,
+        "decoder2_conf.sanm_shfit": 0,
+    },
+    "other chunks": {
+        "encoder_conf.chunk_size": [16, 30],
+        "encoder_conf.stride": [8, 20],
+        "encoder_conf.pad_left": [4, 5],
+        "stride_conv_conf.kernel_size": 3,
+        "stride_conv_conf.pad": [1, 1],
+        "predictor2_conf.noise_threshold": 0.05,
+    },
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_form_of_it_is_the_same_in_a_batch_and_as_a_stream(
+    oracle: Path, speech: list[Tensor], variant: str
+) -> None:
+    read = configuration.load(oracle / "uniasr", VARIANTS[variant])
+    torch.manual_seed(5)
+    network = build_network(read, *sizes_of(read, build_input(read), build_tokenizer(read))).eval()
+    for predictor in (network.predictor, network.predictor2):
+        predictor.cif_output.bias.data.fill_(-0.6)
+    feats = [speech[0], speech[1][:90], speech[1][100:130]]
+    lens = torch.tensor([len(one) for one in feats])
+    for mode in MODES:
+        options = DecodeOptions(decoding_model=mode, beam_size=2)
+        together = network.recognize(torch.nn.utils.rnn.pad_sequence(feats, batch_first=True), lens, options)
+        alone = [network.recognize(one[None], lens[row : row + 1], options)[0] for row, one in enumerate(feats)]
+        assert [found[0].ids for found in together] == [found[0].ids for found in alone]
+        assert sum(len(found[0].ids) for found in alone) > 20
+        stream_options = ChunkOptions(search=options)
+        if "look back" in variant:
+            with pytest.raises(ConfigError, match="looks back at no chunk"):
+                network.start(stream_options)
+            continue
+        stream = Listener(network, feats[0], stream_options)
+        for size in (7, 40, 1, 33, 90):
+            stream.hear(size)
+        stream.hear(0, is_final=True)
+        assert stream.ids == alone[0][0].ids
 
 
 def fires_once_a_frame(hidden: Tensor, weights: Tensor, num: int) -> Tensor:
