@@ -1,4 +1,6 @@
+import http.server
 import itertools
+import threading
 from collections import Counter
 
 import pytest
@@ -123,3 +125,34 @@ def test_an_unknown_key_names_its_near_match(tiny_config, opened, noise_list) ->
 def test_more_processes_than_rows_is_an_error(tiny_config, opened, noise_list) -> None:
     with pytest.raises(DataError, match="30 rows for 31 processes"):
         opened(tiny_config(LENGTH), noise_list, world_size=31)
+
+
+def test_urls_are_fetched_once_and_trained_on(
+    tiny_config, opened, rows, write_rows, tmp_path, monkeypatch, noise_list
+) -> None:
+    monkeypatch.setenv("ASRTOOLS_CACHE", str(tmp_path / "cache"))
+    asked: list[str] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments, **keywords):
+            super().__init__(*arguments, directory=str(noise_list.parent), **keywords)
+
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            for row in rows[:3]:
+                row["source"] = f"http://127.0.0.1:{server.server_port}/{row['source'].rpartition('/')[2]}"
+            read = tiny_config({"dataset_conf.batch_size": 1})
+            local = {batch.keys[0]: batch for batch in opened(read, noise_list).epoch(0)}
+            data = opened(read, write_rows(tmp_path / "a.jsonl", rows[:3]))
+            for number in (0, 1):
+                for batch in data.epoch(number):
+                    assert torch.equal(batch.inputs["speech"], local[batch.keys[0]].inputs["speech"])
+        finally:
+            server.shutdown()
+            thread.join()
+    assert len(asked) == 3

@@ -68,3 +68,24 @@ def test_what_the_limits_leave_out_is_counted(tiny_config, opened, shards) -> No
 def test_shards_and_lists_do_not_mix(tiny_config, opened, shards, noise_list) -> None:
     with pytest.raises(DataError, match="is no Shar directory"):
         opened(tiny_config(LENGTH), [shards, noise_list])
+
+
+def test_audio_that_cannot_be_read_is_named_and_costs_no_step(tiny_config, opened, shards, monkeypatch) -> None:
+    from asrtools.train import shar_data
+
+    def broken(cut):
+        row = as_it_is(cut)
+        return row._replace(held=b"RIFFnothing") if cut.id in ("u03", "u07") else row
+
+    whole = len(list(opened(tiny_config(LENGTH), shards).epoch(0)))
+    alone = {"dataset_conf.batch_size": 1}
+    num = len(list(opened(tiny_config(alone), shards).epoch(0)))
+    as_it_is = shar_data.row_of
+    monkeypatch.setattr(shar_data, "row_of", broken)
+    said: list[str] = []
+    for overrides, wanted in ((LENGTH, whole), (alone, num)):
+        data = opened(tiny_config(overrides), shards, warn=said.append)
+        batches = list(data.epoch(0))
+        assert len(batches) == wanted and all(batch.keys for batch in batches)
+        assert set(data.failed) == {"u03", "u07"} and data.dropped["cannot be used"] == 2
+    assert {line.partition(":")[0] for line in said} == {"u03", "u07"}
