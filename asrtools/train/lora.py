@@ -39,6 +39,11 @@ def add_lora(network: nn.Module, config: Config) -> list[str]:
     """`lora_conf`: put LoRA into layers whose names end in one of `targets`, and freeze all else."""
     given = config.section("lora_conf")
     if not given:
+        if config.values.get("lora_only"):
+            raise ConfigError(
+                f"{config.origin('lora_only')}: lora_only is true, and there is no lora_conf; "
+                "lora_conf.rank says how wide LoRA is, and then nothing else is trained"
+            )
         return []
     for key in given:
         if key not in KEYS:

@@ -114,7 +114,7 @@ def _train(request: Request, config: Config, settings: TrainSettings, place: Pla
         settings.avg_nbest_model,
     )
     initial = checkpoints.load_last() if settings.resume and checkpoints.last.is_file() else None
-    trainee = build_trainee(config, _parameters(request, config, initial), request.init is None, seed)
+    trainee = build_trainee(config, _parameters(request, config, initial), _is_strict(request, config), seed)
     notes = [*trainee.notes, *add_lora(trainee.network, config)]
     if place.is_first:
         directory.mkdir(parents=True, exist_ok=True)
@@ -161,9 +161,15 @@ def _parameters(request: Request, config: Config, initial: Any) -> Path | None:
     if request.model is not None or config.values.get("init_param"):
         file = config.values.get("init_param")
         if not isinstance(file, str | Path) or not Path(file).is_file():
-            raise ModelError(f"{request.model}: it has no parameters to go on from; fetch its model.pt, or name --init")
+            where = request.model or config.origin("init_param")
+            raise ModelError(f"{where}: it has no parameters to go on from ({file}); its model.pt should be there")
         return Path(file)
     return None
+
+
+def _is_strict(request: Request, config: Config) -> bool:
+    """A model that is trained further is taken whole, unless its user says that some of it does not fit."""
+    return request.model is not None and request.init is None and not config.values.get("ignore_init_mismatch")
 
 
 def _file_of(path: Path) -> Path:

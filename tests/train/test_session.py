@@ -1,5 +1,6 @@
 """A run of training from the lists to a model directory, stopped and taken up again."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -218,3 +219,23 @@ def test_a_run_that_has_enough_ends_again_and_more_steps_go_on(corpus: dict[str,
     assert run(corpus, tmp_path, **plain, train_conf__max_steps=5).progress.updates == 5
     run(corpus, tmp_path / "whole", **plain, train_conf__max_steps=5)
     assert curve(tmp_path)[-1] == curve(tmp_path / "whole")[-1]
+
+
+def test_another_token_list_needs_a_word_that_not_all_of_the_model_fits(
+    corpus: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens.json").write_text(json.dumps([*TOKENS[:-1], "百", "<unk>"]))
+    overrides = {"tokenizer_conf.token_list": str(tmp_path / "tokens.json"), "train_conf.max_epoch": 1}
+    request = session.Request(tmp_path / "exp", [corpus["train.jsonl"]], model=trained, overrides=overrides)
+    with pytest.raises(ModelError, match="have another shape"):
+        session.train(request)
+    session.train(dataclasses.replace(request, overrides={**overrides, "ignore_init_mismatch": True}))
+    assert "left as drawn at random: decoder (" in (tmp_path / "exp" / "log.txt").read_text()
+    assert "百" in json.loads((tmp_path / "exp" / "tokens.json").read_text())
+
+
+def test_a_configuration_may_name_the_parameters_to_begin_with(
+    corpus: dict[str, str], trained: Path, tmp_path: Path
+) -> None:
+    run(corpus, tmp_path / "exp", init_param=str(trained / "model.pt"), train_conf__max_epoch=1, optim_conf__lr=0.0)
+    assert same(tmp_path / "exp" / "model.pt", trained / "model.pt")
