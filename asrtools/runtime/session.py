@@ -1,6 +1,9 @@
 """An exported network: arrays in, arrays out, by onnxruntime or (torchscript) by torch."""
 
+import functools
 import json
+import platform
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,14 +40,15 @@ class OnnxSession:
         self._options.log_severity_level = 3
         # a plan is kept for every length that comes, and they would be without number
         self._options.enable_mem_pattern = False
-        # processors without VNNI add pairs of products in 16 bits, which signed weights can overflow
-        self._options.add_session_config_entry("session.x64quantprecision", "1")
+        if overflows():
+            self._options.add_session_config_entry("session.x64quantprecision", "1")  # half as fast, and right
         self._providers = _providers(device, onnxruntime.get_available_providers())
-        self._plain = self._open(str(path))
-        self._extended: Any = None
-        self.inputs = tuple(one.name for one in self._plain.get_inputs())
-        self.outputs = tuple(one.name for one in self._plain.get_outputs())
-        metadata = self._plain.get_modelmeta().custom_metadata_map
+        self._session = self._open(str(path))
+        self._is_extended = False
+        self._lock = threading.Lock()
+        self.inputs = tuple(one.name for one in self._session.get_inputs())
+        self.outputs = tuple(one.name for one in self._session.get_outputs())
+        metadata = self._session.get_modelmeta().custom_metadata_map
         self.facts: Mapping[str, Any] = json.loads(metadata.get(FACTS, "{}"))
 
     def _open(self, model: str | bytes) -> Any:
@@ -59,19 +63,30 @@ class OnnxSession:
     def __call__(self, values: Mapping[str, np.ndarray], hidden: Sequence[str] = ()) -> dict[str, np.ndarray]:
         known = self.facts.get("hidden", ())
         wanted = [*self.outputs, *(name for name in hidden if name in known)]
-        session = self._plain
         if len(wanted) > len(self.outputs):
-            if self._extended is None:
-                self._extended = self._open(self.path.read_bytes() + more_outputs(known))
-            session = self._extended
+            with self._lock:  # several utterances at once
+                if not self._is_extended:
+                    self._session = self._open(self.path.read_bytes() + more_outputs(known))
+                    self._is_extended = True
         try:
-            found = session.run(wanted, {name: values[name] for name in self.inputs})
+            found = self._session.run(wanted, {name: values[name] for name in self.inputs})
         except Exception as error:  # as above
             cause = " ".join(str(error).split())[:200]
             if any(words in cause.lower() for words in _NO_MEMORY):
                 raise MemoryError(cause) from error
             raise DataError(f"the network failed on it ({type(error).__name__}: {cause})") from error
         return dict(zip(wanted, found, strict=True))
+
+
+@functools.cache
+def overflows() -> bool:
+    """Whether the processor adds pairs of products in 16 bits, which signed weights can overflow: x86 without VNNI."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    try:
+        return "vnni" not in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return True
 
 
 def _providers(device: str, available: Sequence[str]) -> list[str]:
