@@ -81,10 +81,12 @@ def _train(options: dict[str, Any]) -> int:
     from asrtools.models.runner import set_threads
     from asrtools.train import session
 
-    def found(name: str | None) -> Path | None:
+    def found(name: str | None, is_initial: bool = False) -> Path | None:
+        """Of what one begins with only the parameters are wanted, so that no loader is (data2vec's pretraining)."""
         if name is None or Path(name).is_file():
             return None if name is None else Path(name)
-        return model_directory(name, options["hub"], options["revision"], options["offline"])
+        where = (options["hub"], options["revision"], options["offline"])
+        return model_directory(name, *where, without_loader=is_initial)
 
     set_threads(options["ncpu"])
     overrides = dict(options["overrides"])
@@ -97,7 +99,7 @@ def _train(options: dict[str, Any]) -> int:
             options["valid_data_set_list"],
             Path(options["config_file"]) if options["config_file"] else None,
             found(options["model"]),
-            found(options["init"]),
+            found(options["init"], is_initial=True),
             overrides,
             options["device"],
             options["gpuid_list"],

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 from torch import Tensor, nn
 
 from asrtools import config as configuration
 from asrtools.auto import AutoModel
 from asrtools.build import build_input, build_network, build_tokenizer, sizes_of
 from asrtools.checkpoint import load_parameters
-from asrtools.errors import ConfigError
+from asrtools.commands.train import train
+from asrtools.errors import ConfigError, HubError
 from asrtools.layers.data2vec import Data2VecEncoder, conv_shapes
 
 SMALL: dict[str, Any] = {
@@ -170,3 +172,15 @@ def test_it_learns(directory: Path) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_training_begins_with_a_pretrained_encoder_by_its_name(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No class here stands for the pretraining; its parameters are looked for all the same."""
+    monkeypatch.setenv("ASRTOOLS_OFFLINE", "1")
+    name = "iic/speech_data2vec_pretrain-zh-cn-aishell2-16k-pytorch"
+    arguments = ["--config", str(directory / "config.yaml"), "--output-dir", str(directory / "exp"), "--offline"]
+    result = CliRunner().invoke(train, [*arguments, "--train", "a.jsonl", "--init", name])
+    assert isinstance(result.exception, HubError)
+    assert "fetch it once" in str(result.exception)
