@@ -31,7 +31,8 @@ _MS = ("_ms", "_time", "_thres_ms", "_point", "_time_thres")
 
 
 def _option(name: str, default: Any) -> Decorator:
-    flag = "--" + name.replace("_", "-")
+    # --sample-rate is that of raw pcm, in every command
+    flag = "--" + ("model-sample-rate" if name == "sample_rate" else name.replace("_", "-"))
     shown = {"help": HELP.get(name), "hidden": name not in HELP}
     if isinstance(default, tuple):
         return click.option(flag, name, metavar="N,N", callback=_numbers, **shown)

@@ -60,6 +60,18 @@ def test_a_command_run_without_path_sh_says_so_in_one_sentence(root: Path) -> No
     assert len(done.stderr.splitlines()) == 1 and ". ./path.sh" in done.stderr
 
 
+def test_no_flag_of_a_command_means_two_things() -> None:
+    from importlib import import_module
+
+    from asrtools.commands.asrtools import COMMANDS
+
+    for name in COMMANDS:
+        attribute = name.replace("-", "_")
+        command = getattr(import_module(f"asrtools.commands.{attribute}"), attribute)
+        flags = [flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)]
+        assert len(set(flags)) == len(flags), name
+
+
 def test_the_input_types_of_the_option_are_those_of_the_reader() -> None:
     from asrtools.commands import options
     from asrtools.io import source
