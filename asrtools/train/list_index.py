@@ -128,7 +128,7 @@ class ListIndex:
         held = bytearray()
         for utterance in utterances_of(name, self.needs_source, self.is_cut):
             if utterance.status == "error":
-                self._drop("a bad line of the data directory", f"{utterance.key} ({utterance.error})")
+                self._drop("no usable audio or text in the data directory", f"{utterance.key} ({utterance.error})")
                 continue
             raw = to_line(utterance).encode("utf-8")
             if self._add_row(json.loads(raw), name, (file, len(held), len(raw)), columns):

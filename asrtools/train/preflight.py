@@ -164,7 +164,8 @@ class _Texts:
     def __init__(self, dataset: Any, network: nn.Module | None):
         self.dataset, self.network = dataset, network
         tokenizer = getattr(dataset, "tokenizer", None)
-        self.vocabulary = frozenset(getattr(tokenizer, "token_list", ()))
+        # what seg_dict does not know comes as the unknown token itself
+        self.vocabulary = frozenset(getattr(tokenizer, "token_list", ())) - {getattr(tokenizer, "unk_symbol", None)}
         self.num = self.num_units = 0
         self.unknown: Counter[str] = Counter()
         self.too_long: list[str] = []

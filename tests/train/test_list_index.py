@@ -82,7 +82,7 @@ def test_a_data_directory_is_a_list(rows, tmp_path) -> None:
     index = ListIndex(folder)
     assert [index[number]["target"] for number in range(len(index))] == ["一 二", "三"]
     assert index.source_lens.tolist() == [one["source_len"] for one in rows[:2]]
-    assert index.dropped == {"no target": 1, "a bad line of the data directory": 1}
+    assert index.dropped == {"no target": 1, "no usable audio or text in the data directory": 1}
     assert pickle.loads(pickle.dumps(index))[1]["source"] == rows[1]["source"]
 
 
