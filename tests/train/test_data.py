@@ -156,3 +156,49 @@ def test_urls_are_fetched_once_and_trained_on(
             server.shutdown()
             thread.join()
     assert len(asked) == 3
+
+
+PUBLISHED = {
+    "sensevoice": {
+        "index_ds": "IndexDSJsonl",
+        "batch_sampler": "EspnetStyleBatchSampler",
+        "data_split_num": 32,
+        "batch_type": "token",
+        "batch_size": 14000,
+        "max_token_length": 2000,
+        "min_token_length": 60,
+        "shuffle": True,
+        "sos": 1,
+        "eos": 2,
+        "IndexDSJsonl": "IndexDSJsonl",
+        "retry": 20,
+    },
+    "paraformer": {
+        "index_ds": "IndexDSJsonl",
+        "batch_sampler": "DynamicBatchLocalShuffleSampler",
+        "batch_type": "example",
+        "batch_size": 1,
+        "max_token_length": 2048,
+        "buffer_size": 500,
+        "shuffle": True,
+    },
+    "aishell": {
+        "index_ds": "IndexDSJsonl",
+        "batch_sampler": "BatchSampler",
+        "batch_type": "length",
+        "batch_size": 25000,
+        "max_token_length": 2048,
+        "buffer_size": 1024,
+        "shuffle": True,
+        "sort_size": 1024,
+        "preprocessor_speech": "SpeechPreprocessSpeedPerturb",
+        "preprocessor_speech_conf": {"speed_perturb": [0.9, 1.0, 1.1]},
+    },
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_sections_are_taken_as_they_are(tiny_config, opened, noise_list, name) -> None:
+    read = tiny_config({f"dataset_conf.{key}": value for key, value in PUBLISHED[name].items()})
+    data = opened(read, noise_list)
+    assert sum(len(batch.keys) for batch in data.epoch(0)) + sum(data.dropped.values()) == 30
