@@ -103,7 +103,7 @@ fi
 # train_model NAME CONFIG TRAIN VALID [++key=value ...]: a model directory exp/NAME; in one thread, for more would change the last bits,
 # and so the model
 train_model() {
-    local name=$1 config=$2 lists=("$3" "$4") device=(--device cpu --ncpu "${train_threads:-1}")
+    local name=$1 config=$2 lists=("$3" "$4") device=(--device cpu --ncpu 1)
     shift 4
     [ -z "$gpuid_list" ] || device=(--gpuid_list "$gpuid_list")
     $cmd JOB=1:1 "$exp/log/train_$name.JOB.log" \
@@ -181,8 +181,7 @@ if runs 9 "voice activity, punctuation and speaker models in $exp"; then
         cut -d ' ' -f 1 "$data/train/spk2utt" >"$exp/list/speakers"
         awk -v train="$exp/list/spk_train.jsonl" -v dev="$exp/list/spk_dev.jsonl" \
             '{ print > (NR % 20 ? train : dev) }' "$data/list/train.jsonl"
-        # its convolutions take long in one
-        train_threads=2 train_model spk conf/spk.yaml "$exp/list/spk_train.jsonl" "$exp/list/spk_dev.jsonl" \
+        train_model spk conf/spk.yaml "$exp/list/spk_train.jsonl" "$exp/list/spk_dev.jsonl" \
             "++dataset_conf.speakers=$exp/list/speakers" ${few[@]+"${few[@]}"}
     fi
 fi
