@@ -20,7 +20,7 @@ from asrtools.commands.decode_options import (
 from asrtools.commands.decode_output import Output, check_inputs
 from asrtools.commands.decode_stream import DEFAULT_MODEL as DEFAULT_STREAM_MODEL
 from asrtools.commands.decode_stream import check_options, decode_streams
-from asrtools.commands.options import data_argument, data_options_with_sample_rate, network_options
+from asrtools.commands.options import data_argument, data_options, network_options
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ arecord -t raw -f S16_LE -r 16000 | decode --streaming --vad-model fsmn-vad --in
 @search_options
 @stream_options
 @output_options
-@data_options_with_sample_rate
+@data_options
 @network_options
 def decode(data: tuple[str, ...], **options: Any) -> int:
     """Recognise speech: `key text` lines on stdout, in the order of the input.

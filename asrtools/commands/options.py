@@ -21,36 +21,31 @@ def stack(*decorators: Decorator) -> Decorator:
 
 data_argument: Decorator = click.argument("data", nargs=-1, metavar="DATA...")
 
-
-def _data_options(*rate_names: str) -> Decorator:
-    return stack(
-        click.option(
-            "--input-type",
-            type=click.Choice(INPUT_TYPES),
-            default="auto",
-            help="What DATA is; auto goes by directory, then extension, then the first byte.",
-        ),
-        click.option(
-            *rate_names,
-            "fs",
-            type=click.IntRange(1),
-            default=16000,
-            show_default=True,
-            help="Sampling rate of raw pcm.",
-        ),
-        click.option(
-            "--channel",
-            default="mix",
-            show_default=True,
-            metavar="mix|0|1|..|each|all",
-            callback=lambda _, __, value: _channel(value),
-            help="mix: their mean; each: one input a channel; all: keep them together.",
-        ),
-    )
-
-
-data_options: Decorator = _data_options("--fs")
-data_options_with_sample_rate: Decorator = _data_options("--fs", "--sample-rate")  # a VAD model has one of its own
+data_options: Decorator = stack(
+    click.option(
+        "--input-type",
+        type=click.Choice(INPUT_TYPES),
+        default="auto",
+        help="What DATA is; auto goes by directory, then extension, then the first byte.",
+    ),
+    click.option(
+        "--fs",
+        "--sample-rate",
+        "fs",
+        type=click.IntRange(1),
+        default=16000,
+        show_default=True,
+        help="Sampling rate of raw pcm.",
+    ),
+    click.option(
+        "--channel",
+        default="mix",
+        show_default=True,
+        metavar="mix|0|1|..|each|all",
+        callback=lambda _, __, value: _channel(value),
+        help="mix: their mean; each: one input a channel; all: keep them together.",
+    ),
+)
 
 device_options: Decorator = stack(
     click.option(
