@@ -31,6 +31,7 @@ from asrtools.runtime.session import FACTS
 MANIFEST = "export_manifest.json"
 FORMATS = ("onnx", "torchscript")
 NOT_TAKEN_ALONG = (".pt", ".onnx", ".npz", ".wav", ".pth", ".bin", ".safetensors", ".torchscript", ".tmp")
+OF_TRAINING = ("log.txt", "log.jsonl", "preflight.json")
 TOKENS = "tokens.txt"  # of sherpa-onnx
 PIECES = "chn_jpn_yue_eng_ko_spectok.bpe.model"  # of funasr-onnx
 MOST_BYTES = 50 << 20  # of a file that is taken along
@@ -103,8 +104,10 @@ def copy_beside(source: Path, directory: Path) -> list[str]:
     """What a runtime wants beside the network: configuration, statistics, vocabulary."""
     names = []
     for path in sorted(source.iterdir()):
-        is_wanted = path.is_file() and path.suffix not in NOT_TAKEN_ALONG and not path.name.startswith(".")
-        if not is_wanted or path.stat().st_size > MOST_BYTES or path.name.endswith(MANIFEST):
+        is_wanted = path.is_file() and path.name not in OF_TRAINING and not path.name.startswith((".", "model.pt"))
+        if not is_wanted or path.suffix in NOT_TAKEN_ALONG or path.name.endswith(MANIFEST):
+            continue
+        if path.stat().st_size > MOST_BYTES:
             continue
         names.append(path.name)
         if directory.resolve() != source.resolve():

@@ -161,6 +161,17 @@ def test_the_default_place_is_beside_the_model(shared: Path, tmp_path: Path) -> 
     assert (directory / "config.yaml").read_text() == before
 
 
+def test_what_training_left_beside_the_model_is_not_taken_along(shared: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(shared / "oracle/fsmn_vad", tmp_path / "model")
+    left = ["model.pt.ep1", "model.pt.best", "log.txt", "log.jsonl", "preflight.json"]
+    for name in left:
+        (model / name).write_text("x", encoding="utf-8")
+    package.export_model(build.load_model(model, is_packed=False), tmp_path / "out")
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert not found & {*left, "model.pt"}
+    assert {"model.onnx", "config.yaml", "am.mvn"} <= found
+
+
 def test_precisions_and_formats_that_are_not_known_are_refused(shared: Path, tmp_path: Path) -> None:
     model = build.load_model(shared / "oracle" / "ct_punc")
     with pytest.raises(ConfigError, match="format is 'bladedisc'"):
