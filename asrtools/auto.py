@@ -11,7 +11,7 @@ from asrtools.build import LoadedModel
 from asrtools.config import Config
 from asrtools.errors import ConfigError, ModelError
 from asrtools.hub import model_directory
-from asrtools.models.protocols import Aligner, Embedder, Punctuator, Recognizer, Segmenter
+from asrtools.models.protocols import Aligner, Embedder, Punctuator, Recognizer, Segmenter, StreamingRecognizer
 from asrtools.outside import import_model_file
 from asrtools.runtime.files import exported_files
 from asrtools.tasks.call_options import KNOWN, CallOptions, split_keywords
@@ -168,7 +168,7 @@ def face_of(model: LoadedModel, device: str) -> Face:
     face: Face
     if not isinstance(network, Recognizer | Punctuator) and is_from_outside(network):
         face = OutsideFace(recognition_of(model, device))
-    elif isinstance(network, Recognizer):
+    elif isinstance(network, Recognizer | StreamingRecognizer):
         face = RecognitionFace(recognition_of(model, device))
     elif isinstance(network, Punctuator):
         face = (

@@ -43,12 +43,13 @@ stream_options: Decorator = stack(
         "--chunk",
         metavar="600ms|B,N,A",
         help="--streaming: audio of a chunk, half as much is looked ahead; or frames before, of a chunk, ahead.  "
-        "[default: 600ms]",
+        "[default: 600ms; of an export 5,10,5]",
     ),
     click.option(
         "--look-back",
         metavar="E,D",
-        help="--streaming: chunks that the encoder and the decoder remember.  [default: 4,1]",
+        help="--streaming: chunks that the encoder and the decoder remember.  [default: 4,1; of an export, whose "
+        "encoder remembers none, 0,1]",
     ),
     click.option("--two-pass", metavar="MODEL", help="--streaming: its text replaces that of a finished sentence."),
     click.option(

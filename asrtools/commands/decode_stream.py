@@ -98,12 +98,10 @@ def _listener(
     from asrtools.tasks.long_face import with_call
     from asrtools.tasks.recognition import open_recognition
     from asrtools.tasks.segment import open_segmenter
-    from asrtools.tasks.stream_recognition import LOOK_BACK, Listener, parse_chunk, parse_look_back
+    from asrtools.tasks.stream_recognition import Listener, chunks_of, parse_chunk, parse_look_back
 
-    encoder = int(call.get("encoder_chunk_look_back", LOOK_BACK[0]))
-    decoder = int(call.get("decoder_chunk_look_back", LOOK_BACK[1]))
-    chunks = replace(call.chunks, encoder_look_back=encoder, decoder_look_back=decoder)
-    chunks = parse_look_back(options["look_back"], parse_chunk(options["chunk"], recognition, chunks))
+    chunks = parse_chunk(options["chunk"], recognition, chunks_of(recognition, call))
+    chunks = parse_look_back(options["look_back"], chunks)
     where = {"device": options["device"], "num_threads": options["ncpu"]}
     hub = {key: options[key] for key in ("hub", "offline")}
     segmenter = second = None

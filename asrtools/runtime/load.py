@@ -18,6 +18,7 @@ from asrtools.runtime.files import ExportedFiles
 from asrtools.runtime.fsmn_vad import ExportedVad
 from asrtools.runtime.monotonic_aligner import ExportedAligner
 from asrtools.runtime.paraformer import ExportedParaformer
+from asrtools.runtime.paraformer_streaming import ExportedParaformerStreaming
 from asrtools.runtime.runner import cores
 from asrtools.runtime.session import OnnxSession, Session
 
@@ -40,6 +41,7 @@ NETWORKS: dict[str, Make] = {
     "CAMPPlus": ExportedEmbedder,
 }
 VAD = "FsmnVADStreaming"
+STREAM = "ParaformerStreaming"
 
 
 def load_exported(
@@ -53,8 +55,8 @@ def load_exported(
     routed = route_to_exported(configuration.load(directory), overrides or {})
     config = configuration.load(directory, routed)
     name = str(config.values.get("model"))
-    if name != VAD and name not in NETWORKS:
-        known = ", ".join((*NETWORKS, VAD))
+    if name not in (*NETWORKS, VAD, STREAM):
+        known = ", ".join((*NETWORKS, VAD, STREAM))
         raise ModelError(f"{files.main}: a model of class {name} is not run from an export; {known} are")
     frontend, tokenizer = build.build_input(config), build.build_tokenizer(config)
     sessions = {part: _session(files.kind, path, device) for part, path in files.paths.items()}
@@ -63,6 +65,8 @@ def load_exported(
     if name == VAD:
         options = VadOptions(**build.keywords_for(VadOptions, config, "model_conf"))
         network = ExportedVad(sessions, options, config.section("encoder_conf"), threads)
+    elif name == STREAM:
+        network = ExportedParaformerStreaming(sessions, config.values, frontend.output_size(), threads)
     else:
         network = NETWORKS[name](sessions, config.section("model_conf"), threads)
     build.tell_tags(network, tokenizer)

@@ -63,6 +63,8 @@ def runner_of(network: Any, device: str) -> Callable[[Sequence[np.ndarray], Deco
 
 def stream_runner_of(network: StreamingRecognizer, device: str) -> Any:
     """What runs a network that recognises streams."""
+    if is_export(network):
+        return network
     from asrtools.models.runner import StreamRunner
 
     return StreamRunner(network, device)

@@ -11,16 +11,17 @@ from asrtools.io.audio import load_blocks
 from asrtools.io.pcm_stream import read_resampled
 from asrtools.models.protocols import ChunkOptions, DecodeOptions
 from asrtools.record import Utterance
+from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.network_input import step_ms
 from asrtools.tasks.recognition import Recognition
 from asrtools.tasks.second_pass import SecondPass
 from asrtools.tasks.segment import BLOCK_MS, Segmenter
-from asrtools.tasks.stream import RecognitionStream
+from asrtools.tasks.stream import RecognitionStream, chunk_options
 from asrtools.tasks.stream_clock import PacedClock, WallClock
 from asrtools.tasks.stream_sentence import HOP_MS, SentenceCutter
 from asrtools.tasks.stream_session import Closed, Session, Told, listen
 
-LOOK_BACK = (4, 1)  # chunks of the encoder's and of the decoder's memory, as the published models are used
+USUAL = ChunkOptions(encoder_look_back=4, decoder_look_back=1)  # as the published models are used
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Listener:
             raise ModelError(
                 f"{model.directory}: its model {model.name} does not hear streams; paraformer-zh-streaming does"
             )
+        self.recognition.stream_network.start(self.chunks)  # what it cannot do shows before anything is heard
         if self.segmenter is not None and self.segmenter.model.frontend.fs != self.rate:
             raise ConfigError(
                 f"{self.segmenter.model.directory}: hears {self.segmenter.model.frontend.fs} samples a second and the "
@@ -113,6 +115,18 @@ class Listener:
                 yield block[begin : begin + size]
         if is_empty:
             raise DataError(f"{utterance.source}: it holds no samples; a recording is wanted")
+
+
+def chunks_of(recognition: Recognition, call: CallOptions) -> ChunkOptions:
+    """What a call says of chunks; of what it does not say, what is usual for the network."""
+    usual = getattr(recognition.model.network, "usual_chunks", USUAL)
+    given = call.values
+    cut = chunk_options(
+        given.get("chunk_size", [usual.before, usual.size, usual.ahead]),
+        int(given.get("encoder_chunk_look_back", usual.encoder_look_back)),
+        int(given.get("decoder_chunk_look_back", usual.decoder_look_back)),
+    )
+    return replace(cut, search=call.search)
 
 
 def parse_chunk(given: str | None, recognition: Recognition, before: ChunkOptions) -> ChunkOptions:
