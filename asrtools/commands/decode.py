@@ -18,15 +18,16 @@ from asrtools.commands.decode_options import (
     stream_options,
 )
 from asrtools.commands.decode_output import Output, check_inputs
+from asrtools.commands.decode_search import search_of
 from asrtools.commands.decode_stream import DEFAULT_MODEL as DEFAULT_STREAM_MODEL
-from asrtools.commands.decode_stream import check_options, decode_streams
+from asrtools.commands.decode_stream import decode_streams
+from asrtools.commands.decode_stream_options import check_options, idle_in_streams
 from asrtools.commands.options import data_argument, data_options, network_options
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from asrtools.models.protocols import DecodeOptions
     from asrtools.tasks.call_options import CallOptions
     from asrtools.tasks.recognition import Recognition
 
@@ -93,6 +94,8 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
 
     started = time.time()
     call, idle, configured = split_overrides(options["overrides"])
+    if options["streaming"]:
+        idle += idle_in_streams(call)
     if idle:
         complain("decode", f"++{' ++'.join(idle)} left alone: it changes nothing that decode writes")
     directory, beside, overrides, theirs = _models(configured, options)
@@ -106,12 +109,11 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         options["remote_code"],
     )
     if options["streaming"]:
-        more = ["vad"] if options["vad_model"] else []
-        results = _open_results(recognition, data, more, options) if options["output_dir"] else None
+        results = _open_results(recognition, data, _more(beside), options) if options["output_dir"] else None
         run = _run(recognition, options, started)
-        return decode_streams(utterances, data, recognition, theirs, call, options, results, run)
+        return decode_streams(utterances, data, recognition, beside, theirs, call, options, results, run)
     transcribe = recognition.transcriber(
-        _search(recognition, call, options, style not in ("kaldi", "txt") or bool(options["output_dir"])),
+        search_of(recognition, call, options, style not in ("kaldi", "txt") or bool(options["output_dir"])),
         BatchLimits(options["batch_size"], options["batch_seconds"], call.limits.alone_seconds),
         "mix" if options["channel"] == "each" else options["channel"],
         options["fs"],
@@ -126,7 +128,7 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
     if options["output_dir"]:
         from asrtools.tasks.result_lines import record_results
 
-        more = [name for name, role in (("vad", "vad"), ("text_with_punc", "punc")) if role in beside]
+        more = _more(beside)
         results = _open_results(recognition, data, more, options)
         done = record_results(utterances, transcribe, results, recognition.model.name, more)
     else:
@@ -152,9 +154,8 @@ def _models(
     name = options["model"] or (DEFAULT_STREAM_MODEL if options["streaming"] else DEFAULT_MODEL)
     hub = {key: options[key] for key in ("hub", "offline")}
     directory = model_directory(name, revision=options["revision"], **hub)
-    if options["streaming"]:
-        return directory, {}, configured, {}
-    given = {f"{role}_model": options[f"{role}_model"] for role in ("vad", "punc", "spk")}
+    unnamed = "none" if options["streaming"] else None  # streams have no companions but those that are named
+    given = {f"{role}_model": options[f"{role}_model"] or unnamed for role in ("vad", "punc", "spk")}
     from asrtools import zoo
 
     if not any(given.values()) and (zoo.find(name) is None or not zoo.find(name).companions):
@@ -168,6 +169,11 @@ def _models(
     beside = directories_of(names_of(name, given), {}, **hub)
     overrides, theirs = assigned(configured, directory, beside)
     return directory, beside, overrides, theirs
+
+
+def _more(beside: "dict[str, Path]") -> list[str]:
+    """The files that companions add to a result directory."""
+    return [name for name, role in (("vad", "vad"), ("text_with_punc", "punc")) if role in beside]
 
 
 def _merging(transcribe: Any) -> Any:
@@ -206,36 +212,9 @@ def _with_companions(
     return line_of(transcribe, found, "mix" if options["channel"] == "each" else options["channel"], options["fs"])
 
 
-def _search(
-    recognition: "Recognition", call: "CallOptions", options: dict[str, Any], needs_times: bool
-) -> "DecodeOptions":
-    from dataclasses import replace
-
-    hotwords = recognition.spell(options["hotword"])
-    for word in hotwords.unknown:
-        complain("decode", f"hotword {word}: the model has no token for part of it, so it does little")
-    use_itn = options["use_itn"] or call.search.use_itn
-    return replace(
-        call.search,
-        hotwords=hotwords.ids,
-        nbest=options["nbest"],
-        beam_size=options["beam_size"],
-        greedy=options["greedy"],
-        ctc_weight=options["decoding_ctc_weight"],
-        lm_weight=options["lm_weight"],
-        lm_file=options["lm_file"],
-        max_len_ratio=options["maxlenratio"],
-        min_len_ratio=options["minlenratio"],
-        penalty=options["penalty"],
-        language=options["language"],
-        use_itn=use_itn,
-        decoding_model=options["decoding_mode"] or call.search.decoding_model,
-        timestamps=needs_times,
-    )
-
-
 # what a result does not depend on
 _APART = ("output_dir", "resume", "jsonl", "style", "device", "ncpu", "batch_size", "batch_seconds", "offline", "hub")
+_APART += ("num_streams", "ref")
 
 
 def _open_results(recognition: "Recognition", data: tuple[str, ...], more: list[str], options: dict[str, Any]) -> Any:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from asrtools.commands.command import Tally, complain, progress
-from asrtools.record import Utterance
+from asrtools.commands.decode_search import search_of
+from asrtools.commands.decode_stream_options import check_search, is_live
+from asrtools.record import Sentence, Utterance
 
 if TYPE_CHECKING:
     from asrtools.tasks.call_options import CallOptions
@@ -20,52 +20,36 @@ if TYPE_CHECKING:
     from asrtools.tasks.stream_session import Told
 
 DEFAULT_MODEL = "paraformer-zh-streaming"
-_WHOLE = ("resume", "merge_segments", "punc_model", "spk_model", "merge_seconds", "remote_code", "hotword")
-
-
-def check_options(data: tuple[str, ...], options: dict[str, Any]) -> None:
-    """A usage error where an option belongs to the other way of decoding."""
-    if not options["streaming"]:
-        for name in ("chunk", "look_back", "two_pass", "ref"):
-            if options[name]:
-                raise click.UsageError(f"--{name.replace('_', '-')} goes with --streaming")
-        return
-    for name in _WHOLE:
-        if options[name]:
-            raise click.UsageError(
-                f"--{name.replace('_', '-')} needs whole recordings; --streaming hears them as they come"
-            )
-    if options["style"] != "kaldi":
-        raise click.UsageError("--format: --streaming prints JSON lines; keep one")
-    if options["nbest"] > 1:
-        raise click.UsageError("--nbest: --streaming has one text; leave it at 1")
-    if is_live(data, options) and options["two_pass"] and not options["vad_model"]:
-        raise click.UsageError("--two-pass hears a finished sentence again; a live stream needs --vad-model to end one")
-
-
-def is_live(data: tuple[str, ...], options: dict[str, Any]) -> bool:
-    return options["input_type"] == "pcm" and data == ("-",)
 
 
 def decode_streams(
     utterances: Iterator[Utterance],
     data: tuple[str, ...],
     recognition: "Recognition",
-    overrides: dict[str, Any],
+    beside: "dict[str, Path]",
+    theirs: dict[str, dict[str, Any]],
     call: "CallOptions",
     options: dict[str, Any],
     results: Any,
     run: dict[str, Any],
 ) -> int:
     """`results`: a ResultDir or None; `run`: what its run.json tells of the run."""
-    from asrtools.tasks.result_lines import lines_of
+    from asrtools.tasks.result_lines import lines_of, take_earlier
     from asrtools.tasks.stream_report import StreamReport, report_lines
     from asrtools.tasks.stream_session import Told
 
     started = time.time()
+    check_search(recognition.model.network, options)
     refs = _references(data, options)
-    listener = _listener(recognition, overrides, call, options)
+    listener = _listener(recognition, beside, theirs, call, options)
     report, tally = StreamReport(refs), Tally("decode")
+    for utterance in take_earlier(utterances, results) if results is not None else ():
+        _print_earlier(utterance)
+        tally.count(utterance)
+        report.add(utterance, (), 0.0, 0.0)
+    if tally.counts.total():
+        heard = f"{tally.counts.total()} inputs were heard by an earlier run"
+        complain("decode", f"{heard}, and are part of the error rate but of no latency")
     for event in progress(listener(utterances, options["num_streams"], is_live(data, options)), "decode"):
         if isinstance(event, Told):
             _print(event)
@@ -90,41 +74,54 @@ def decode_streams(
 
 
 def _listener(
-    recognition: "Recognition", overrides: dict[str, Any], call: "CallOptions", options: dict[str, Any]
+    recognition: "Recognition",
+    beside: "dict[str, Path]",
+    theirs: dict[str, dict[str, Any]],
+    call: "CallOptions",
+    options: dict[str, Any],
 ) -> "Listener":
     from dataclasses import replace
 
     from asrtools.hub import model_directory
+    from asrtools.tasks.batching import BatchLimits
+    from asrtools.tasks.companion import open_companions
     from asrtools.tasks.long_face import with_call
     from asrtools.tasks.recognition import open_recognition
-    from asrtools.tasks.segment import open_segmenter
+    from asrtools.tasks.stream_marks import StreamMarks
     from asrtools.tasks.stream_recognition import Listener, chunks_of, parse_chunk, parse_look_back
 
     chunks = parse_chunk(options["chunk"], recognition, chunks_of(recognition, call))
     chunks = parse_look_back(options["look_back"], chunks)
-    where = {"device": options["device"], "num_threads": options["ncpu"]}
-    hub = {key: options[key] for key in ("hub", "offline")}
-    segmenter = second = None
-    if options["vad_model"]:
-        segmenter = open_segmenter(model_directory(options["vad_model"], **hub), overrides.pop("vad", None), **where)
+    first = replace(
+        call.search,
+        decoding_model=options["decoding_mode"] or call.search.decoding_model,
+        beam_size=options["beam_size"],
+        greedy=options["greedy"],
+        penalty=options["penalty"],
+    )
+    found = open_companions(beside, theirs, recognition.device, options["ncpu"])
+    segmenter = found.segmenter
+    if segmenter is not None:
         segmenter = with_call(segmenter, call)
         if options["max_segment_seconds"] is not None:
             longest = round(1000 * options["max_segment_seconds"])
             segmenter = replace(segmenter, options=replace(segmenter.options, max_single_segment_time=longest))
-    if options["two_pass"]:
-        second = open_recognition(model_directory(options["two_pass"], **hub), dtype=options["dtype"], **where)
-    channel = "mix" if options["channel"] == "each" else options["channel"]
-    search = replace(call.search, language=options["language"], use_itn=options["use_itn"] or call.search.use_itn)
-    first = replace(
-        search,
-        decoding_model=options["decoding_mode"] or search.decoding_model,
-        beam_size=options["beam_size"],
-        greedy=options["greedy"],
-        penalty=options["penalty"],
-        lm_weight=options["lm_weight"],
+    listener = Listener(
+        recognition,
+        replace(chunks, search=first),
+        segmenter,
+        marks=None if found.punctuate is None else StreamMarks(found.punctuate),
+        channel="mix" if options["channel"] == "each" else options["channel"],
+        fs=options["fs"],
     )
-    chunks = replace(chunks, search=first)
-    return Listener(recognition, chunks, segmenter, second, search, channel, options["fs"])
+    if not options["two_pass"]:
+        return listener
+    directory = model_directory(options["two_pass"], **{key: options[key] for key in ("hub", "offline")})
+    second = open_recognition(directory, device=options["device"], num_threads=options["ncpu"], dtype=options["dtype"])
+    limits = BatchLimits(options["batch_size"], options["batch_seconds"], call.limits.alone_seconds)
+    return replace(
+        listener, second=second, second_options=search_of(second, call, options, needs_times=True), limits=limits
+    )
 
 
 def _references(data: tuple[str, ...], options: dict[str, Any]) -> Any:
@@ -140,14 +137,30 @@ def _references(data: tuple[str, ...], options: dict[str, Any]) -> Any:
 
 
 def _print(told: "Told") -> None:
+    from asrtools.io.jsonl import to_line
+
     line: dict[str, Any] = {"key": told.key, "final" if told.is_final else "partial": told.text}
     line["start_ms"] = told.start_ms
     if told.end_ms is not None:
         line["end_ms"] = told.end_ms
     line["latency_ms"] = told.latency_ms
+    if told.tokens:
+        line["tokens"] = json.loads(to_line(Utterance(told.key, tokens=told.tokens)))["tokens"]
     if told.error:
         line["error"] = told.error
     _write(line)
+
+
+def _print_earlier(utterance: Utterance) -> None:
+    """What an earlier run has told, as far as it was final."""
+    if utterance.status == "error":
+        _write({"key": utterance.key, "error": utterance.error})
+        return
+    for one in utterance.sentences or (Sentence(utterance.text or "", utterance.start_ms, utterance.end_ms),):
+        line: dict[str, Any] = {"key": utterance.key, "final": one.text, "start_ms": one.start_ms}
+        if one.end_ms is not None:
+            line["end_ms"] = one.end_ms
+        _write(line)
 
 
 def _write(line: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ The rule and its constants are those that published models are used with: a toke
 240 ms at most; what is left of a longer pause is silence.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -26,6 +28,23 @@ def token_spans(firing: Firing, num_tokens: int, frame_ms: float) -> list[Span]:
         for piece in timed_pieces(firing, num_tokens, frame_ms)
         if not piece.is_silence
     ]
+
+
+def fired_spans(frames: Sequence[int], frame_ms: float) -> list[Span]:
+    """The same rule for a stream, of which only the frame in which each token is complete is known.
+
+    Nothing is laid out anew for the sum of the weights, which is known at the end only: a time that was told stays. The
+    last token ends with its frame; those that are complete in the same frame share its time.
+    """
+    counts = Counter(frames)
+    begins = [frame + SHIFT for frame in counts]
+    ends = [min(end, begin + LONGEST) for begin, end in pairwise(begins)] + [frame + 1 for frame in frames[-1:]]
+    spans: list[Span] = []
+    for begin, end, count in zip(begins, ends, counts.values(), strict=True):
+        first, length = max(0.0, begin) * frame_ms, (end - max(0.0, begin)) * frame_ms
+        cuts = [int(first + length * index / count) for index in range(count + 1)]
+        spans += pairwise(cuts)
+    return spans
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Punctuated:
     marks: MarkSet
     starts: Sequence[int] = ()  # words that windows began with; FunASR's string shows them
     open_end: int | None = None  # what the model said about the last word
+    goes_on: bool = False  # the source begins inside a sentence
 
     @cached_property
     def placed(self) -> list[PlacedMark]:
@@ -51,7 +52,7 @@ class Punctuated:
     @cached_property
     def capitalised(self) -> str:
         """The source with capitals, without marks."""
-        return capitalised(self.source, self.words, self.placed)
+        return capitalised(self.source, self.words, self.placed, self.goes_on)
 
     @property
     def text(self) -> str:
@@ -140,9 +141,10 @@ class Punctuate:
             elif under_way.source is None or record.status == "error":
                 yield record
             else:
-                yield self._marked(record, self._finished(under_way))
+                yield self.marked(record, self._finished(under_way))
 
-    def _marked(self, record: Utterance, punctuated: Punctuated) -> Utterance:
+    def marked(self, record: Utterance, punctuated: Punctuated) -> Utterance:
+        """The record with the marks that its text was given."""
         text = punctuated.text if self.capitalize else punctuated.text_as_spelt
         if not punctuated.words:
             return replace(record, text=text, status=record.status or "empty")

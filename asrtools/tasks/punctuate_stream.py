@@ -3,6 +3,7 @@
 The state is the sentence that is not finished, whose words are looked at again with the next piece.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from asrtools.build import LoadedModel
@@ -27,6 +28,17 @@ class Piece:
     state: StreamState
 
 
+def classes_of(whole: Punctuate, words: Sequence[str], num_before: int) -> tuple[list[int], list[int]]:
+    """The marks of words, of which the first `num_before` came in earlier pieces; and of those of the last window."""
+    windows = Windows(whole.rule, whole.tokenizer.tokens2ids(words))
+    last: list[int] = []
+    while not windows.is_done:
+        found = whole.network.punctuate([windows.ids], [num_before])[0]
+        windows.take(found)
+        last = found.tolist()
+    return windows.classes, last
+
+
 class PunctuateStream:
     """The punctuation of texts that come in pieces, by a model such as CTTransformerStreaming."""
 
@@ -41,11 +53,7 @@ class PunctuateStream:
         if len(words) == num_before:
             return Piece("", (), state)
         marks = self._whole.marks
-        windows = Windows(self._whole.rule, self._whole.tokenizer.tokens2ids(words))
-        while not windows.is_done:
-            last = self._whole.network.punctuate([windows.ids], [num_before])[0]
-            windows.take(last)
-        classes = windows.classes
+        classes, last = classes_of(self._whole, words, num_before)
         spaced = [
             " " + word if place and word[0].isascii() and words[place - 1][-1].isascii() else word
             for place, word in enumerate(words)
@@ -57,6 +65,6 @@ class PunctuateStream:
         kept = ends[-1] + 1 if ends else 0
         return Piece(
             shown[:-1] if shown[-1] in marks.punc_list else shown,
-            tuple(last.tolist()),
+            tuple(last),
             StreamState(tuple(spaced[kept:])),
         )

@@ -49,6 +49,14 @@ def record_results(
 ) -> Iterator[Utterance]:
     """The records an earlier run has finished, then the others as they are done and written down."""
     source = iter(utterances)
+    yield from take_earlier(source, results)
+    for done in transcribe(source):
+        results.add(done.utterance, lines_of(done, model, more), done.num_frames, done.seconds, done.forward_s)
+        yield done.utterance
+
+
+def take_earlier(source: Iterator[Utterance], results: ResultDir) -> Iterator[Utterance]:
+    """The records an earlier run has finished, each in the place of the input it came from."""
     for number, earlier in enumerate(results.earlier(), 1):
         record = next(source, None)
         if record is None or record.key != earlier.key:
@@ -58,6 +66,3 @@ def record_results(
                 "give the same list, or begin anew without --resume"
             )
         yield earlier
-    for done in transcribe(source):
-        results.add(done.utterance, lines_of(done, model, more), done.num_frames, done.seconds, done.forward_s)
-        yield done.utterance

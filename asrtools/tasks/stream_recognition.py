@@ -11,6 +11,7 @@ from asrtools.io.audio import load_blocks
 from asrtools.io.pcm_stream import read_resampled
 from asrtools.models.protocols import ChunkOptions, DecodeOptions
 from asrtools.record import Utterance
+from asrtools.tasks.batching import BatchLimits
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.network_input import step_ms
 from asrtools.tasks.recognition import Recognition
@@ -18,6 +19,7 @@ from asrtools.tasks.second_pass import SecondPass
 from asrtools.tasks.segment import BLOCK_MS, Segmenter
 from asrtools.tasks.stream import RecognitionStream, chunk_options
 from asrtools.tasks.stream_clock import PacedClock, WallClock
+from asrtools.tasks.stream_marks import StreamMarks
 from asrtools.tasks.stream_sentence import HOP_MS, SentenceCutter
 from asrtools.tasks.stream_session import Closed, Session, Told, listen
 
@@ -26,13 +28,15 @@ USUAL = ChunkOptions(encoder_look_back=4, decoder_look_back=1)  # as the publish
 
 @dataclass(frozen=True, eq=False)
 class Listener:
-    """A recogniser of streams, with what ends its sentences and what hears them a second time."""
+    """A recogniser of streams, with what ends its sentences, hears them a second time and marks them."""
 
     recognition: Recognition
     chunks: ChunkOptions
     segmenter: Segmenter | None = None
     second: Recognition | None = None
     second_options: DecodeOptions = DecodeOptions()
+    limits: BatchLimits = BatchLimits()  # of the second
+    marks: StreamMarks | None = None
     channel: str = "mix"
     fs: int = 16000  # of raw pcm
 
@@ -79,6 +83,7 @@ class Listener:
             WallClock() if is_live else PacedClock(self.rate),
             self.recognition.model.tokenizer,
             is_cut=self.segmenter is not None,
+            marks=self.marks,
         )
 
     def _stream(self) -> RecognitionStream:
@@ -88,7 +93,7 @@ class Listener:
         if self.second is None:
             return None
         held: dict[str, np.ndarray] = {}
-        transcribe = self.second.transcriber(self.second_options, fs=self.rate, held=held)
+        transcribe = self.second.transcriber(self.second_options, self.limits, fs=self.rate, held=held)
         return SecondPass(transcribe, held)
 
     def _packets(self, utterance: Utterance) -> Iterator[np.ndarray]:

@@ -10,15 +10,18 @@ import numpy as np
 
 from asrtools.errors import DataError
 from asrtools.models.protocols import Decoded
-from asrtools.record import Utterance
+from asrtools.record import Token, Utterance
 from asrtools.tasks.merge import merge_transcripts
 from asrtools.tasks.network_input import step_ms
 from asrtools.tasks.second_pass import SecondPass
 from asrtools.tasks.stream import StreamNetwork, joined
 from asrtools.tasks.stream_clock import Clock
+from asrtools.tasks.stream_marks import StreamMarks
 from asrtools.tasks.stream_report import SentenceFacts
 from asrtools.tasks.stream_sentence import Sentence, SentenceCutter
-from asrtools.tasks.transcribe import Tokenizer, Transcript, token_text, with_text
+from asrtools.tasks.token_times import spans_of
+from asrtools.tasks.transcribe import Tokenizer, TokenText, Transcript, token_text, with_text
+from asrtools.text.surface import reading_text
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Told:
     start_ms: int
     end_ms: int | None  # where it is final
     latency_ms: int  # from the end of its last word, where it is final from its own end
-    error: str | None = None  # why the second pass has no text
+    tokens: tuple[Token, ...] = ()  # where it is final: its words with their times
+    error: str | None = None  # why the second pass has no text, or the text no marks
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Session:
     clock: Clock
     tokenizer: Tokenizer
     is_cut: bool  # into sentences, by voice activity detection
+    marks: StreamMarks | None = None
     is_over: bool = False  # no more samples come
     forward_s: float = 0.0
     parts: list[Transcript] = field(default_factory=list)  # of each sentence that is over
@@ -60,6 +65,7 @@ class Session:
     _decoded: Decoded = Decoded()  # of the sentence that is listened to
     _facts: SentenceFacts = SentenceFacts()
     _num_frames: int = 0
+    _unfinished: tuple[str, ...] = ()  # words of the sentence that no mark has ended
 
     @property
     def sentence(self) -> Sentence | None:
@@ -101,14 +107,16 @@ class Session:
     def finish(self, second: Transcript | None = None) -> Told:
         """The first sentence is over; `second`: what another recogniser made of it."""
         sentence, spoken = self.sentence, self._spoken()
-        record = self.record
-        text = token_text(self._decoded, self.tokenizer)
-        transcript = Transcript(record, (text,), self._num_frames, (sentence.end - sentence.begin) / self.cutter.rate)
+        seconds = (sentence.end - sentence.begin) / self.cutter.rate
+        transcript = Transcript(self.record, (self._text(),), self._num_frames, seconds)
         error = None
         if second is not None and second.utterance.status == "error":
             error = second.utterance.error
         elif second is not None:
             transcript = second
+        if self.marks is not None:
+            transcript, cause = self._marked(transcript)
+            error = error or cause
         self.parts.append(transcript)
         has_words = bool(self._decoded.ids)
         words = _words(transcript.utterance)
@@ -118,20 +126,38 @@ class Session:
         self._decoded, self._facts, self._num_frames = Decoded(), SentenceFacts(), 0
         return told
 
+    def _marked(self, transcript: Transcript) -> tuple[Transcript, str | None]:
+        started = time.perf_counter()
+        is_last = self.is_over and len(self.cutter.sentences) == 1
+        record, self._unfinished, cause = self.marks(transcript.utterance, self._unfinished, is_last)
+        self.clock.spend(time.perf_counter() - started)
+        return replace(transcript, utterance=record), cause
+
     def close(self) -> Closed:
         parts = self.parts or [Transcript(replace(self.utterance, text="", status="no-speech"))]
         whole = merge_transcripts(self.utterance, parts) if self.is_cut else parts[0]
+        if self.is_cut and self.marks is not None and whole.utterance.text:
+            text = reading_text(Token(one.text) for one in whole.utterance.sentences)  # capitals are in no token
+            whole = replace(whole, utterance=replace(whole.utterance, text=text))
         seconds = self.cutter.num_heard / self.cutter.rate
         return Closed(replace(whole, seconds=seconds, forward_s=self.forward_s), tuple(self.facts), seconds)
 
     @property
     def record(self) -> Utterance:
-        """The first sentence, with its text so far."""
+        """The first sentence, with its text so far; with times when it is over."""
         sentence, plain = self.sentence, self.utterance
         if self.is_cut:
             plain = replace(plain, start_ms=self._ms(sentence.begin), target=None)
             plain = plain if sentence.end is None else replace(plain, end_ms=self._ms(sentence.end))
-        return with_text(plain, (token_text(self._decoded, self.tokenizer),))
+        return with_text(plain, (self._text(),))
+
+    def _text(self) -> TokenText:
+        sentence, spans = self.sentence, None
+        if sentence.end is not None:
+            begin, end = self._ms(sentence.begin), self._ms(sentence.end)
+            spans = spans_of(self._decoded, step_ms(sentence.stream.frontend))
+            spans = spans and [(min(begin + first, end), min(begin + last, end)) for first, last in spans]
+        return token_text(self._decoded, self.tokenizer, spans)
 
     def _spoken(self) -> int:
         """The sample at which the last word was complete."""
@@ -151,6 +177,7 @@ class Session:
             self._ms(sentence.begin),
             self._ms(sentence.end) if is_final else None,
             round(1000 * self.clock.since(sample)),
+            record.tokens if is_final else (),
             error,
         )
 

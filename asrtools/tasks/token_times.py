@@ -17,6 +17,8 @@ def spans_of(decoded: Decoded, frame_ms: float, num_skipped: int = 0) -> list[Sp
         return cif_times.token_spans(decoded.timing, len(decoded.ids), frame_ms)
     if isinstance(decoded.timing, Emission):
         return ctc_times.token_spans(decoded.timing, decoded.ids, frame_ms, num_skipped)
+    if decoded.frames:
+        return cif_times.fired_spans(decoded.frames, frame_ms)
     return None
 
 

@@ -75,11 +75,14 @@ def put_in(text: str, placed: Iterable[PlacedMark]) -> str:
     return "".join([*parts, text[last:]])
 
 
-def capitalised(text: str, words: Sequence[Word], placed: Sequence[PlacedMark]) -> str:
-    """The text, in which a Latin word at the beginning and after a mark that ends a sentence has a capital."""
+def capitalised(text: str, words: Sequence[Word], placed: Sequence[PlacedMark], goes_on: bool = False) -> str:
+    """The text, in which a Latin word at the beginning and after a mark that ends a sentence has a capital.
+
+    `goes_on`: it begins inside a sentence.
+    """
     ends = {mark.place for mark in placed if mark.sign in "。？.?"}
     letters = list(text)
-    is_first = True
+    is_first = not goes_on
     for word in words:
         if is_first and "a" <= word.text[0] <= "z":
             letters[word.begin] = word.text[0].upper()

@@ -207,15 +207,106 @@ def test_a_model_of_whole_recordings_is_refused(stream, tiny_model: Path, wavs: 
 
 @pytest.mark.parametrize(
     "wrong",
-    [("--nbest", "2"), ("--format", "srt"), ("--resume", "--output-dir", "o"), ("--punc-model", "ct-punc")],
+    [
+        ("--nbest", "2"),
+        ("--format", "srt"),
+        ("--jsonl",),
+        ("--spk-model", "cam++", "--vad-model", "fsmn-vad"),
+        ("--num-speakers", "2"),
+        ("--remote-code", "m.py"),
+        ("--merge-segments",),
+        ("--merge-seconds", "3"),
+        ("--max-segment-seconds", "9"),
+        ("--hotword", "a"),
+        ("--language", "zh"),
+        ("--use-itn",),
+        ("--decoding-ctc-weight", "0.3"),
+        ("--lm-weight", "0.1"),
+        ("--lm-file", "lm.arpa"),
+        ("--batch-size", "3"),
+        ("--batch-seconds", "3"),
+        ("--beam-size", "3"),
+        ("--greedy",),
+        ("--decoding-mode", "fast"),
+        ("--channel", "all"),
+        ("--input-type", "fbank"),
+        ("--resume",),
+    ],
 )
-def test_options_of_whole_recordings_are_refused(stream, wavs: Path, wrong: tuple[str, ...]) -> None:
-    assert stream("wav.scp", *wrong)[1].returncode == 2
+def test_what_means_nothing_to_a_stream_is_refused(stream, wavs: Path, wrong: tuple[str, ...]) -> None:
+    lines, done = stream("wav.scp", *wrong)
+    assert (lines, done.returncode) == ([], 2) and wrong[0] in done.stderr
 
 
-def test_options_of_streams_want_streaming(decode) -> None:
-    done = decode("--two-pass", "m", "a.wav")
+@pytest.mark.parametrize("wrong", [("--num-streams", "2"), ("--channel", "1"), ("--shard", "1/1"), ("--resume",)])
+def test_what_means_nothing_to_a_pipe_is_refused(stream, wrong: tuple[str, ...]) -> None:
+    _, done = stream("--input-type", "pcm", "-", "--output-dir", "out", *wrong)
+    assert done.returncode == 2 and f"{wrong[0]} has no meaning" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--two-pass", "m"), ("--num-streams", "2"), ("--ref", "text"), ("--chunk", "600ms")]
+)
+def test_options_of_streams_want_streaming(decode, wrong: tuple[str, ...]) -> None:
+    done = decode(*wrong, "a.wav")
     assert done.returncode == 2 and "goes with --streaming" in done.stderr
+
+
+def test_final_lines_have_the_times_of_their_words(stream, decode, oracle: Path, tmp_path: Path) -> None:
+    samples, rate = soundfile.read(oracle / "wavs/vad_example.wav", stop=16000 * 9)
+    soundfile.write("talk.wav", samples, rate, subtype="PCM_16")
+    lines, done = stream("--vad-model", oracle / "fsmn_vad", "--output-dir", "out", "talk.wav")
+    assert done.returncode == 0, done.stderr
+    last = [line for line in lines if line.get("final")]
+    assert len(last) > 1
+    for line in last:
+        times = [(token["start_ms"], token["end_ms"]) for token in line["tokens"]]
+        assert line["start_ms"] <= times[0][0] and times[-1][1] <= line["end_ms"]
+        assert all(begin <= end for begin, end in times)
+        assert all(end <= begin for (_, end), (begin, _) in zip(times, times[1:], strict=False))
+        assert "".join(token["text"] for token in line["tokens"]) == line["final"].replace(" ", "")
+    assert not any("tokens" in line for line in lines if "partial" in line)
+    ((key, spans),) = [line.split(" ", 1) for line in Path("out/1best_recog/time_stamp").read_text().splitlines()]
+    assert key == "talk" and len(json.loads(spans)) > 50
+    whole = decode("--format", "ctm", "talk.wav")
+    assert len(whole.stdout.splitlines()) > 10
+
+
+@pytest.mark.parametrize("name", ["ct_punc", "ct_punc_streaming"])
+def test_finished_sentences_get_marks(stream, oracle: Path, name: str) -> None:
+    samples, rate = soundfile.read(oracle / "wavs/vad_example.wav", stop=16000 * 9)
+    soundfile.write("talk.wav", samples, rate, subtype="PCM_16")
+    vad = ("--vad-model", oracle / "fsmn_vad", "talk.wav")
+    plain_lines, _ = stream(*vad)
+    lines, done = stream(*vad, "--punc-model", oracle / name, "--output-dir", "out")
+    assert done.returncode == 0, done.stderr
+    marked, unmarked = ([one["final"] for one in many if "final" in one] for many in (lines, plain_lines))
+    bare = ["".join(letter for letter in one if letter not in "，。？、,.? ").lower() for one in marked]
+    assert bare == [one.replace(" ", "").lower() for one in unmarked] and marked != unmarked
+    assert [one for one in plain(lines) if "partial" in one] == [one for one in plain(plain_lines) if "partial" in one]
+    assert marked[-1][-1] in "。？.?"
+    text = Path("out/1best_recog/text_with_punc").read_text().split(" ", 1)[1]
+    assert text.replace(" ", "").strip() == "".join(marked).replace(" ", "")
+
+
+def test_an_interrupted_run_is_gone_on_with(stream, wavs: Path, tmp_path: Path) -> None:
+    whole, _ = stream("wav.scp", "--output-dir", "whole")
+    stream("wav.scp", "--output-dir", "out")
+    journal = tmp_path / "out/journal.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:3]))  # its head and two inputs
+    lines, done = stream("wav.scp", "--output-dir", "out", "--resume", "--num-streams", "2", "--ref", "ref")
+    assert done.returncode == 1 and "ref" in done.stderr
+    (tmp_path / "ref").write_text("utt-0 一\n")
+    lines, done = stream("wav.scp", "--output-dir", "out", "--resume", "--num-streams", "2", "--ref", "ref")
+    assert done.returncode == 0 and "2 inputs were heard by an earlier run" in done.stderr
+    assert done.stderr.splitlines()[-1] == "decode: 5 of 5 ok"
+    assert finals(lines) == finals(whole) and {line["key"] for line in lines if "partial" in line} == {
+        "utt-2",
+        "utt-3",
+        "utt-4",
+    }
+    for name in ("text", "token", "time_stamp"):
+        assert (tmp_path / "out/1best_recog" / name).read_text() == (tmp_path / "whole/1best_recog" / name).read_text()
 
 
 class Live:

@@ -60,6 +60,8 @@ class UniasrState:
 class UniasrStreams:
     """Mixed into a network that has parts(), shape(), settings() and decoded(); see StreamingRecognizer."""
 
+    searches_streams = True  # with a beam, in chunks that its configuration cuts
+
     def start(self, options: ChunkOptions) -> UniasrState:
         from asrtools.models.uniasr.model import mode_of
 
