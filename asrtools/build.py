@@ -273,7 +273,7 @@ def load_model(
     `is_packed`: keep the weights a second time as a CPU multiplies them fastest; results differ in the last bits.
     """
     from asrtools.checkpoint import build_empty, load_parameters
-    from asrtools.layers.precision import lower, pack_linear_layers
+    from asrtools.layers.precision import kind_here, lower, pack_linear_layers
 
     config = configuration.load(directory, overrides)
     frontend, tokenizer = build_input(config), build_tokenizer(config)
@@ -284,7 +284,7 @@ def load_model(
     parameters = Path(checkpoint) if checkpoint else _parameter_file(config)
     load_parameters(network, parameters, allow_partial)
     tell_tags(network, tokenizer)
-    lower(network, dtype, device)
+    lower(network, kind_here(dtype, device), device)
     if device != "cpu":
         network.to(device)
     elif is_packed:

@@ -13,7 +13,7 @@ model_options: Decorator = stack(
         type=click.Choice(["fp32", "bf16", "fp16", "int8"]),
         default="fp32",
         show_default=True,
-        help="Precision of the linear layers; int8 on a CPU only.",
+        help="Precision of the linear layers; int8 on a CPU only, bf16 and fp16 where the processor has them.",
     ),
     click.option("--remote-code", metavar="FILE.py", help="Where the class of the model is defined."),
 )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from asrtools.errors import ConfigError
+from asrtools.layers.processor import largest_weight, multiplies, packs_weights
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TYPICAL_ROWS = 128  # frames of an utterance, for which weights are packed
@@ -20,7 +21,7 @@ PRECISE = ("predictor", "output_layer", "hotword_output_layer", "ctc", "ctc_lo",
 class PackedLinear(nn.Linear):
     """A linear layer that keeps its weights a second time in the order in which the processor multiplies fastest.
 
-    Without gradients only, and only on a CPU; a fifth faster there on utterances. Packed anew when the weights change.
+    Without gradients only, and only on a CPU. Packed anew when the weights change.
     """
 
     ends_in_relu = False
@@ -68,11 +69,6 @@ class HalfLinear(nn.Module):
         return product if self.stays_half else product.float()
 
 
-def can_pack() -> bool:
-    """Whether this torch has the operations, which are those of its own compiler."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
-
-
 def pack(weight: Tensor) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight, TYPICAL_ROWS)
 
@@ -83,7 +79,7 @@ def multiply(x: Tensor, packed: Tensor, bias: Tensor | None, ends_in_relu: bool 
 
 def pack_linear_layers(network: nn.Module) -> nn.Module:
     """The network with its plain linear layers packed, for use on a CPU."""
-    if can_pack():
+    if packs_weights():
         replace_linear_layers(network, PackedLinear.around, keep=())
         join_relus(network)
     return network
@@ -98,7 +94,7 @@ class Int8Linear(nn.Module):
     def __init__(self, linear: nn.Linear):
         super().__init__()
         weight = linear.weight.detach().float()
-        scales = weight.abs().amax(1).clamp(min=1e-12) / 127
+        scales = weight.abs().amax(1).clamp(min=1e-12) / largest_weight()
         self.register_buffer("scales", scales)
         rounded = (weight / scales[:, None]).round().to(torch.int8)
         self.register_buffer("packed", torch.ops.onednn.qlinear_prepack(rounded, None))
@@ -125,21 +121,27 @@ class Int8Linear(nn.Module):
         return (out.relu_() if self.ends_in_relu else out).reshape(*x.shape[:-1], -1)
 
 
+def kind_here(kind: str, device: str) -> str:
+    """`kind` where `device` computes in it, else fp32: a processor without its products would take far longer."""
+    if kind not in ("fp32", *DTYPES, "int8"):
+        raise ConfigError(f"dtype {kind!r} is not known; should be fp32, bf16, fp16 or int8")
+    is_cpu = device.partition(":")[0] == "cpu"
+    if kind == "int8" and not is_cpu:
+        raise ConfigError(f"dtype int8 runs on a CPU only, and the device is {device}; take bf16 or fp16")
+    return "fp32" if kind in DTYPES and is_cpu and not multiplies(DTYPES[kind]) else kind
+
+
 def lower(network: nn.Module, kind: str, device: str = "cpu") -> nn.Module:
     """The network with its linear layers in `kind`: bf16, fp16 or int8 (on a CPU)."""
     if kind == "fp32":
         return network
-    if kind not in (*DTYPES, "int8"):
-        raise ConfigError(f"dtype {kind!r} is not known; should be fp32, bf16, fp16 or int8")
-    if kind == "int8" and device.partition(":")[0] != "cpu":
-        raise ConfigError(f"dtype int8 runs on a CPU only, and the device is {device}; take bf16 or fp16")
     for module in network.modules():
         if hasattr(module, "attends_in_bf16"):
-            module.attends_in_bf16 = device == "cpu" and kind != "fp16"
+            module.attends_in_bf16 = device == "cpu" and kind != "fp16" and multiplies(torch.bfloat16)
     if kind == "int8":
         replace_linear_layers(network, Int8Linear, PRECISE)
     else:
-        is_packed = kind == "bf16" and device == "cpu" and can_pack()
+        is_packed = kind == "bf16" and device == "cpu" and packs_weights()
         replace_linear_layers(network, lambda linear: HalfLinear(linear, DTYPES[kind], is_packed), PRECISE)
         for module in network.modules():
             for name in getattr(module, "half_layers", ()):

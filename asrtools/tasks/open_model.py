@@ -1,5 +1,6 @@
 """From a model directory to what runs it: torch with the parameters, or (an export) onnxruntime without torch."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,15 @@ def open_model(
     if files is not None and files.kind == "onnx":
         device = "cpu" if device == "auto" else device
         return load_exported(directory, files, overrides, device, num_threads), device
+    from asrtools.layers.precision import kind_here
     from asrtools.models.runner import choose_device, set_threads
 
     device = choose_device(device)
     set_threads(num_threads)
     if files is not None:
         return load_exported(directory, files, overrides, device, num_threads), device
+    if kind_here(dtype, device) != dtype:
+        sys.stderr.write(f"{directory}: this processor has no products in {dtype}, so they are taken in float32\n")
     routed = build.route_to_model(config.load(directory), overrides or {})
     return build.load_model(directory, routed, checkpoint, device=device, dtype=dtype), device
 

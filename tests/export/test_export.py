@@ -15,7 +15,7 @@ from asrtools.export.parity import Parity, agreement, check, difference
 from asrtools.io.audio import load
 
 onnxruntime = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 
 SPEECH = ["speech", "speech_lengths"]
 TIMED = ["logits", "token_num", "us_alphas", "us_cif_peak"]
@@ -127,6 +127,11 @@ def test_int8_has_its_own_file_and_says_how_far_it_agrees(shared: Path, tmp_path
     manifest = json.loads((tmp_path / "export_manifest.json").read_text())
     assert manifest["precision"] == "int8"
     assert manifest["networks"][0]["verified"]["token_agreement"] > 0.9
+    stored = onnx.load(str(tmp_path / "model_quant.onnx")).graph.initializer
+    weights = [onnx.numpy_helper.to_array(one) for one in stored if one.data_type == onnx.TensorProto.INT8 and one.dims]
+    assert any(one.ndim == 2 for one in weights)
+    # two products of these and of 8-bit numbers fit 16 bits, in which processors without VNNI sum them
+    assert max(abs(one.astype(int)).max() for one in weights) <= 64
 
 
 def test_torchscript_gives_what_the_model_gives(shared: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from torch import nn
 from asrtools.errors import ConfigError
 from asrtools.layers.feed_forward import NormedFeedForward, PositionwiseFeedForward
 from asrtools.layers.norm import LayerNorm
-from asrtools.layers.precision import HalfLinear, Int8Linear, lower, pack_linear_layers
+from asrtools.layers.precision import HalfLinear, Int8Linear, kind_here, lower, pack_linear_layers
 from asrtools.layers.sanm import SanmAttention, SanmEncoderLayer
 
 
@@ -52,12 +52,30 @@ def test_int8_of_zeros_is_the_bias(network: nn.Module) -> None:
 
 def test_an_unknown_kind_and_int8_elsewhere_than_on_a_cpu_are_errors(network: nn.Module) -> None:
     with pytest.raises(ConfigError, match="'int4' is not known; should be fp32, bf16, fp16 or int8"):
-        lower(network, "int4")
+        kind_here("int4", "cpu")
     with pytest.raises(ConfigError, match="the device is cuda:0"):
-        lower(network, "int8", "cuda:0")
+        kind_here("int8", "cuda:0")
 
 
-def test_packed_layers_give_the_same_and_keep_their_parameters(network: nn.Module) -> None:
+@pytest.mark.parametrize("kind", ["bf16", "fp16"])
+def test_products_that_the_processor_does_not_have_are_taken_in_float32(monkeypatch, kind: str) -> None:
+    monkeypatch.setattr("asrtools.layers.precision.multiplies", lambda dtype: False)
+    assert kind_here(kind, "cpu") == "fp32"
+    assert kind_here(kind, "cuda:0") == kind
+    assert kind_here("int8", "cpu") == "int8"
+
+
+@pytest.mark.parametrize("largest", [255, 127])
+def test_sums_of_8_bit_products_do_not_overflow(largest: int) -> None:
+    """Where the processor adds two products in 16 bits, rows of the largest numbers show it."""
+    layer = nn.Linear(64, 8, bias=False)
+    nn.init.constant_(layer.weight, 0.5)
+    with torch.inference_mode():
+        assert torch.allclose(Int8Linear(layer)(torch.full((2, 64), float(largest))), torch.tensor(32.0 * largest))
+
+
+def test_packed_layers_give_the_same_and_keep_their_parameters(monkeypatch, network: nn.Module) -> None:
+    monkeypatch.setattr("asrtools.layers.precision.packs_weights", lambda: True)
     x = torch.randn(3, 7, 64)
     with torch.inference_mode():
         before = network["encoder"](x)
@@ -67,7 +85,8 @@ def test_packed_layers_give_the_same_and_keep_their_parameters(network: nn.Modul
     assert list(network.state_dict()) == names
 
 
-def test_packed_layers_follow_their_weights(network: nn.Module) -> None:
+def test_packed_layers_follow_their_weights(monkeypatch, network: nn.Module) -> None:
+    monkeypatch.setattr("asrtools.layers.precision.packs_weights", lambda: True)
     pack_linear_layers(network)
     layer, x = network["encoder"][0], torch.randn(2, 64)
     with torch.no_grad():
@@ -77,14 +96,17 @@ def test_packed_layers_follow_their_weights(network: nn.Module) -> None:
         assert torch.allclose(layer(x), 2 * before, atol=1e-5)
 
 
-def test_packed_layers_can_be_trained(network: nn.Module) -> None:
+def test_packed_layers_can_be_trained(monkeypatch, network: nn.Module) -> None:
+    monkeypatch.setattr("asrtools.layers.precision.packs_weights", lambda: True)
     pack_linear_layers(network)
     network["encoder"](torch.randn(2, 64)).sum().backward()
     assert network["encoder"][0].weight.grad is not None
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16", "fp16", "int8"])
-def test_blocks_that_keep_16_bits_or_join_their_relu_give_nearly_what_they_gave(kind: str) -> None:
+def test_blocks_that_keep_16_bits_or_join_their_relu_give_nearly_what_they_gave(monkeypatch, kind: str) -> None:
+    if kind == "fp32":  # packing works with every processor that has the operations, if slower
+        monkeypatch.setattr("asrtools.layers.precision.packs_weights", lambda: True)
     torch.manual_seed(0)
     attention = SanmAttention(4, 64, 64, 0.0, 5)
     blocks = nn.ModuleList(
@@ -108,7 +130,8 @@ def test_blocks_that_keep_16_bits_or_join_their_relu_give_nearly_what_they_gave(
         assert (one - other).abs().max() < (1e-5 if kind == "fp32" else 0.05) * one.abs().max()
 
 
-def test_a_joined_relu_is_taken_with_gradients_too() -> None:
+def test_a_joined_relu_is_taken_with_gradients_too(monkeypatch) -> None:
+    monkeypatch.setattr("asrtools.layers.precision.packs_weights", lambda: True)
     torch.manual_seed(0)
     block = pack_linear_layers(nn.ModuleList([PositionwiseFeedForward(16, 32, 0.0)]))[0].eval()
     x = torch.randn(3, 16)
