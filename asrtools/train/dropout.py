@@ -22,7 +22,10 @@ class BitDropout(nn.Module):
             return x * 0.0
         draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
         bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
-        return _Dropped.apply(x, bits >= num_dropped - LEVELS // 2, LEVELS / (LEVELS - num_dropped))
+        # 1 where a value is kept; whole numbers become real ones many times faster than truth values do
+        least = num_dropped - LEVELS // 2
+        is_kept = bits.clamp_(least - 1, least).sub_(least - 1)
+        return _Dropped.apply(x, is_kept, LEVELS / (LEVELS - num_dropped))
 
 
 class _Dropped(torch.autograd.Function):
@@ -30,12 +33,12 @@ class _Dropped(torch.autograd.Function):
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor, is_kept: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(is_kept)
         ctx.scale = scale  # type: ignore[attr-defined]
-        return (x * scale).mul_(is_kept)
+        return is_kept.to(x.dtype).mul_(x).mul_(scale)
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
         (is_kept,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return (grad * ctx.scale).mul_(is_kept), None, None  # type: ignore[attr-defined]
+        return is_kept.to(grad.dtype).mul_(grad).mul_(ctx.scale), None, None  # type: ignore[attr-defined]
 
 
 def use_bits(network: nn.Module) -> nn.Module:
