@@ -9,6 +9,7 @@ import click
 
 from asrtools.commands.command import command, complain, launch
 from asrtools.commands.options import device_options, hub_options
+from asrtools.errors import AsrError, ConfigError
 
 
 def _gpuids(value: str | None) -> tuple[int, ...]:
@@ -69,7 +70,14 @@ def train(**options: Any) -> int:
         from asrtools.train.distributed import start_workers
 
         return start_workers(sys.argv[1:], num)
-    return _train(options)
+    try:
+        return _train(options)
+    except AsrError as error:
+        from asrtools.train.distributed import is_first_to_say
+
+        if is_first_to_say(str(error)):
+            complain("train", str(error))
+        return 2 if isinstance(error, ConfigError) else 1
 
 
 def _has_launcher() -> bool:

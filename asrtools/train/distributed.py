@@ -21,6 +21,7 @@ from asrtools.errors import ConfigError
 PARENT = "ASRTOOLS_TRAIN_PARENT"  # pid of the `train` that started this worker
 SLURM_PORT = 20000  # and a number that jobs on one node do not share
 PATIENCE = timedelta(minutes=30)  # for a rank that is late, decoding or reading
+SHORT_PATIENCE = timedelta(seconds=10)  # for a launcher that is asked something
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,18 @@ def start_workers(arguments: Sequence[str], num: int) -> int:
     finally:
         os.environ.pop(PARENT, None)
     return 0
+
+
+def is_first_to_say(message: str) -> bool:
+    """Whether none of the processes that a launcher of torch started has said this yet; true where none can know."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return True
+    key = f"said/{os.environ.get('TORCHELASTIC_RESTART_COUNT')}/{message}"
+    try:
+        store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=SHORT_PATIENCE)
+        return store.add(key, 1) == 1
+    except (dist.DistError, KeyError, ValueError):  # the launcher may be gone
+        return True
 
 
 def is_orphan() -> bool:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from tone_corpus import run_in_process
 
 from asrtools.checkpoint import read_state
-from asrtools.train.distributed import Place, place_of
+from asrtools.train.distributed import Place, is_first_to_say, place_of
 from asrtools.train.log import read_log
 
 SMALL = ["++train_conf.max_epoch=1", "++train_conf.decode_dev=0"]
@@ -169,6 +170,29 @@ def test_a_place_comes_from_torchrun_or_from_srun_and_not_from_sbatch() -> None:
     assert place_of({**step, "MASTER_ADDR": "h", "MASTER_PORT": "1"}) == (Place(1, 2, 0), {})
     assert place_of({"SLURM_PROCID": "0", "SLURM_NTASKS": "2", "SLURM_JOB_ID": "7"}) is None
     assert place_of({}) is None
+
+
+def test_what_all_processes_say_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # as a launcher has one
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE", raising=False)
+    assert is_first_to_say("a: is wrong") and is_first_to_say("a: is wrong")  # without a launcher
+    for name, value in (
+        ("TORCHELASTIC_USE_AGENT_STORE", "True"),
+        ("MASTER_ADDR", "127.0.0.1"),
+        ("MASTER_PORT", str(store.port)),
+    ):
+        monkeypatch.setenv(name, value)
+    said = [is_first_to_say(message) for message in ("a: is wrong", "a: is wrong", "b: is wrong", "a: is wrong")]
+    assert said == [True, False, True, False]
+
+
+@pytest.mark.slow
+def test_a_configuration_that_is_wrong_is_told_once_by_two_processes(
+    root: Path, corpus: dict[str, str], tmp_path: Path
+) -> None:
+    done = train(root, corpus, tmp_path / "exp", "--nproc", "2", "++train_conf.max_epoh=1")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.stderr.count("train_conf.max_epoh is no key; did you mean max_epoch?") == 1
 
 
 @pytest.mark.slow
