@@ -15,6 +15,7 @@ from asrtools.layers.processor import largest_weight, multiplies, packs_weights
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TYPICAL_ROWS = 128  # frames of an utterance, for which weights are packed
+ROUNDING = 1.5 * 2**23  # added to a small float32, it leaves the nearest whole number in the lowest bits
 PRECISE = ("predictor", "output_layer", "hotword_output_layer", "ctc", "ctc_lo", "lstm_proj")  # parts of names
 
 
@@ -90,6 +91,7 @@ class Int8Linear(nn.Module):
 
     ends_in_relu = False
     takes_positive = False  # where the input comes out of a relu
+    may_overwrite = False  # where nobody else reads the input
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
@@ -108,11 +110,9 @@ class Int8Linear(nn.Module):
         if not self.takes_positive:
             largest = torch.maximum(largest, rows.amin(1, keepdim=True).neg_())  # half the time of abs().amax()
         scales = largest.clamp_(min=1e-12).div_(127)
-        # unsigned, which processors multiply fastest; by way of int8, whose conversion is vectorised
-        integers = (rows * scales.reciprocal()).round_().to(torch.int8).view(torch.uint8)
-        if not self.takes_positive:
-            integers.bitwise_xor_(128)
-        zero = 0 if self.takes_positive else 128
+        zero = 0 if self.takes_positive else 128  # unsigned, which processors multiply fastest
+        scaled = torch.mul(rows, scales.reciprocal(), out=rows if self.may_overwrite else None)
+        integers = scaled.add_(ROUNDING + zero).view(torch.int32).to(torch.uint8)
         products = torch.ops.onednn.qlinear_pointwise(
             integers, 1.0, zero, self.packed, self.scales, self.zeros, None, 1.0, 0, torch.float32, "none", [], ""
         )
@@ -155,8 +155,9 @@ def join_relus(network: nn.Module) -> None:
     for module in network.modules():
         if getattr(module, "is_relu", False) and isinstance(module.w_1, PackedLinear | HalfLinear | Int8Linear):
             module.w_1.ends_in_relu = True
-            if isinstance(module.w_2, Int8Linear) and not module.norms_hidden:
-                module.w_2.takes_positive = True
+            if isinstance(module.w_2, Int8Linear):
+                module.w_2.may_overwrite = True
+                module.w_2.takes_positive = not module.norms_hidden
 
 
 def replace_linear_layers(network: nn.Module, make: Callable[[nn.Linear], nn.Module], keep: Collection[str]) -> None:
