@@ -142,7 +142,7 @@ def open_faces(
     from asrtools.tasks.long_face import LongFace
 
     device = device_of(place.get("device"), place.get("ngpu"))
-    found = open_companions(folders, theirs, device, place.get("ncpu"))
+    found = open_companions(folders, theirs, device, place.get("ncpu"), dtype_of(place))
     recogniser = face if isinstance(face, RecognitionFace) else RecognitionFace(face.outside)
     return LongFace(recogniser, found.segmenter, found.punctuate, found.speakers, found.clustering)
 

@@ -195,7 +195,7 @@ def _with_companions(
     from asrtools.tasks.companion import line_of, open_companions
     from asrtools.tasks.long_face import with_call
 
-    found = open_companions(beside, theirs, device, options["ncpu"])
+    found = open_companions(beside, theirs, device, options["ncpu"], options["dtype"])
     if found.segmenter is not None:
         segmenter = with_call(found.segmenter, call)
         if call.get("merge_vad") and options["merge_seconds"] is None:

@@ -2,19 +2,13 @@
 
 import click
 
-from asrtools.commands.options import Decorator, shard_option, stack
+from asrtools.commands.options import Decorator, dtype_option, shard_option, stack
 
 FORMATS = ("kaldi", "txt", "json", "srt", "vtt", "ctm")
 
 model_options: Decorator = stack(
     click.option("--checkpoint", metavar="FILE", help="Take the parameters from this file in place of the model's."),
-    click.option(
-        "--dtype",
-        type=click.Choice(["fp32", "bf16", "fp16", "int8"]),
-        default="fp32",
-        show_default=True,
-        help="Precision of the linear layers; int8 on a CPU only, bf16 and fp16 where the processor has them.",
-    ),
+    dtype_option,
     click.option("--remote-code", metavar="FILE.py", help="Where the class of the model is defined."),
 )
 

@@ -99,7 +99,7 @@ def _listener(
         greedy=options["greedy"],
         penalty=options["penalty"],
     )
-    found = open_companions(beside, theirs, recognition.device, options["ncpu"])
+    found = open_companions(beside, theirs, recognition.device, options["ncpu"], options["dtype"])
     segmenter = found.segmenter
     if segmenter is not None:
         segmenter = with_call(segmenter, call)

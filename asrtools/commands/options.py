@@ -80,6 +80,15 @@ hub_options: Decorator = stack(
 
 model_option: Decorator = click.option("--model", metavar="MODEL", help="Alias, hub id or model directory.")
 
+dtype_option: Decorator = click.option(
+    "--dtype",
+    type=click.Choice(["fp32", "bf16", "fp16", "int8"]),
+    default="fp32",
+    show_default=True,
+    help="Precision of the linear layers of recognition and punctuation; int8 on a CPU only, bf16 and fp16 where the "
+    "processor has them.",
+)
+
 output_dir_option: Decorator = click.option(
     "--output-dir", type=click.Path(file_okay=False), metavar="DIR", help="Write result files there."
 )

@@ -9,7 +9,14 @@ import click
 
 from asrtools import __version__
 from asrtools.commands.command import Tally, command, complain, launch, progress
-from asrtools.commands.options import device_options, hub_options, model_option, result_options, shard_option
+from asrtools.commands.options import (
+    device_options,
+    dtype_option,
+    hub_options,
+    model_option,
+    result_options,
+    shard_option,
+)
 from asrtools.record import Utterance
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ decode --jsonl wav.scp | punc > records.jsonl"""
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True, help="Most windows in a batch.")
 @model_option
 @device_options
+@dtype_option
 @hub_options
 @result_options
 @shard_option
@@ -110,7 +118,7 @@ def _load(options: dict[str, Any]) -> tuple["LoadedModel", str]:
 
     name = options["model"] or DEFAULT_MODEL
     directory = model_directory(name, options["hub"], options["revision"], options["offline"])
-    return open_model(directory, options["overrides"], None, options["device"], options["ncpu"])
+    return open_model(directory, options["overrides"], None, options["device"], options["ncpu"], options["dtype"])
 
 
 def _into_directory(
@@ -124,7 +132,10 @@ def _into_directory(
     from asrtools.io.punctuation_dir import PunctuationDir, with_earlier
 
     head = {"data": data, "parameters": model.fingerprint(), "overrides": options["overrides"]}
-    head |= {name: options[name] for name in ("model", "revision", "input_type", "capitalize", "split_size", "shard")}
+    head |= {
+        name: options[name]
+        for name in ("model", "revision", "dtype", "input_type", "capitalize", "split_size", "shard")
+    }
     results = PunctuationDir(options["output_dir"], head, options["resume"])
     if results.num_left_behind:
         complain(

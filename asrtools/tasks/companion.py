@@ -60,8 +60,9 @@ def open_companions(
     settings: Mapping[str, Mapping[str, Any]],
     device: str = "cpu",
     num_threads: int | None = None,
+    dtype: str = "fp32",
 ) -> Companions:
-    """Load them, each with its settings."""
+    """Load them, each with its settings; `dtype` is the precision of punctuation, the others are small."""
     given = {role: dict(settings.get(role) or {}) for role in ROLES}
     segmenter = punctuate = speakers = None
     clustering = _clustering(given["spk"])
@@ -69,7 +70,7 @@ def open_companions(
         segmenter = open_segmenter(directories["vad"], given["vad"], device, num_threads)
     if "punc" in directories:
         split_size = given["punc"].pop("split_size", None)
-        loaded, _ = open_model(directories["punc"], given["punc"], None, device, num_threads)
+        loaded, _ = open_model(directories["punc"], given["punc"], None, device, num_threads, dtype)
         punctuate = Punctuate(loaded) if split_size is None else Punctuate(loaded, split_size=int(split_size))
     if "spk" in directories:
         speakers = open_speaker_model(directories["spk"], given["spk"], None, device, num_threads)

@@ -1,6 +1,7 @@
 """Characters a second of punctuation beside FunASR's, the same models and lines, in alternating rounds.
 
-    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--size small|large] [--lines 2000] [--peer-lines 30]
+    python tests/bench/punc.py [--peer .peer/venv/bin/python] [--size small|large] [--dtype fp32] [--lines 2000]
+                               [--peer-lines 30]
 
 Two models with random weights: `small` has the published architecture of ct-punc-c (4 blocks of 256), `large` that of
 ct-punc (12 blocks of 516). Marks of a random network are set to come about as often as in real text (a comma every ten
@@ -170,7 +171,7 @@ def compare(size: str, args: argparse.Namespace, scratch: Path) -> bool:
         make_model(folder, size)
     lines = make_lines(args.lines)
     num = sum(map(len, lines))
-    punctuate = Punctuate(load_model(folder))
+    punctuate = Punctuate(load_model(folder, dtype=args.dtype))
     ours(punctuate, lines[:64])
     peer = Peer(args.peer, folder, args.threads, scratch)
     ratios = []
@@ -184,7 +185,7 @@ def compare(size: str, args: argparse.Namespace, scratch: Path) -> bool:
         peer_rates = [sum(map(len, some)) / one for one in peer_seconds]
         ratios.append([one / other for one, other in zip(rates, peer_rates, strict=True)])
         print(
-            f"{size}: ours {rates[0]:.0f} characters/s, {rates[1]:.0f} a second of processor; "
+            f"{size}, {args.dtype}: ours {rates[0]:.0f} characters/s, {rates[1]:.0f} a second of processor; "
             f"FunASR {peer_rates[0]:.0f}, {peer_rates[1]:.0f}; ratio {ratios[-1][0]:.1f}, {ratios[-1][1]:.1f}; "
             f"product of matrices {gemm_gflops():.0f} GFLOP/s",
             flush=True,
@@ -203,6 +204,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", default=str(ROOT / ".peer/venv/bin/python"))
     parser.add_argument("--size", choices=[*SIZES, "both"], default="both")
+    parser.add_argument("--dtype", default="fp32", help="of our side; FunASR computes in float32")
     parser.add_argument("--lines", type=int, default=2000)
     parser.add_argument("--peer-lines", type=int, default=30, help="that FunASR does in a round")
     parser.add_argument("--rounds", type=int, default=7)

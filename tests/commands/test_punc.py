@@ -66,6 +66,15 @@ def test_lines_of_key_and_text_come_out_as_such(run, model: Path) -> None:
     assert done.stderr.splitlines()[-1] == "punc: 3 of 4 ok, 1 empty"
 
 
+def test_int8_puts_marks_to_the_same_words(run, model: Path, tmp_path: Path) -> None:
+    text = "".join(f"k{n} {CHARACTERS * (n % 4)}hello\n" for n in range(12))
+    done = run("punc", "--model", model, "--dtype", "int8", "--batch-size", 2, "--output-dir", "out", stdin=text)
+    assert done.returncode == 0, done.stderr
+    assert "".join(f"{bare(line)}\n" for line in done.stdout.splitlines()) == text.lower()
+    assert done.stdout == run("punc", "--model", model, "--dtype", "int8", stdin=text).stdout
+    assert json.loads((tmp_path / "out/run.json").read_text())["options"]["dtype"] == "int8"
+
+
 def test_a_data_directory_and_a_file_give_what_stdin_gives(run, model: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     text = "".join(f"k{n} {CHARACTERS * (n % 9)}hello\n" for n in range(60))
