@@ -240,6 +240,10 @@ class Tally:
 
     def fail(self, key: str, cause: str) -> None:
         self.counts["error"] += 1
+        self.note(key, cause)
+
+    def note(self, key: str, cause: str) -> None:
+        """What is to be said of an input that has its line all the same."""
         complain(self.name, cause if cause.startswith(f"{key}:") else f"{key}: {cause}")
 
     def close(self) -> int:

@@ -138,7 +138,7 @@ def _decode(utterances: Iterator[Utterance], style: str, data: tuple[str, ...], 
         output.add(utterance)
         tally.count(utterance)
         if utterance.error and utterance.status != "error":
-            complain("decode", f"{utterance.key}: {utterance.error}")
+            tally.note(utterance.key, utterance.error)
     output.close()
     if results is not None:
         results.finish(_run(recognition, options, started))

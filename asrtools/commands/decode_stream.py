@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asrtools.commands.command import Tally, complain, progress
 from asrtools.commands.decode_search import search_of
 from asrtools.commands.decode_stream_options import check_search, is_live
+from asrtools.commands.interrupt import UntilInterrupted
 from asrtools.record import Sentence, Utterance
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asrtools.tasks.stream_session import Told
 
 DEFAULT_MODEL = "paraformer-zh-streaming"
+INTERRUPTED = 130
 
 
 def decode_streams(
@@ -34,8 +36,10 @@ def decode_streams(
     run: dict[str, Any],
 ) -> int:
     """`results`: a ResultDir or None; `run`: what its run.json tells of the run."""
+    from asrtools.io.pcm_stream import read_resampled
     from asrtools.tasks.result_lines import lines_of, take_earlier
     from asrtools.tasks.stream_report import StreamReport, report_lines
+    from asrtools.tasks.stream_sentence import HOP_MS
     from asrtools.tasks.stream_session import Told
 
     started = time.time()
@@ -50,7 +54,11 @@ def decode_streams(
     if tally.counts.total():
         heard = f"{tally.counts.total()} inputs were heard by an earlier run"
         complain("decode", f"{heard}, and are part of the error rate but of no latency")
-    for event in progress(listener(utterances, options["num_streams"], is_live(data, options)), "decode"):
+    live = None
+    if is_live(data, options):
+        live = UntilInterrupted(read_resampled(HOP_MS, options["fs"], listener.rate))
+    packets = None if live is None else iter(live)
+    for event in progress(listener(utterances, options["num_streams"], packets), "decode"):
         if isinstance(event, Told):
             _print(event)
             continue
@@ -60,6 +68,8 @@ def decode_streams(
         elif not event.facts:  # nobody spoke
             _write({"key": utterance.key, "final": utterance.text or "", "start_ms": utterance.start_ms})
         tally.count(utterance)
+        if utterance.error and utterance.status != "error":
+            tally.note(utterance.key, utterance.error)
         one = event.transcript
         report.add(utterance, event.facts, event.seconds, one.forward_s)
         if results is not None:
@@ -70,7 +80,11 @@ def decode_streams(
         complain("decode", line)
     if results is not None:
         results.finish({**run, "wall_seconds": round(time.time() - started, 3), "streaming": summary})
-    return tally.close()
+    code = tally.close()
+    if live is not None and live.was_interrupted:
+        complain("decode", "interrupted")
+        return INTERRUPTED
+    return code
 
 
 def _listener(

@@ -24,9 +24,16 @@ def read_resampled(packet_ms: int, fs: int, rate: int) -> Iterator[np.ndarray]:
 
 
 def read_packets(num_samples: int) -> Iterator[np.ndarray]:
-    """float32 of so many samples each, the last one of what is left; waits for no more than a packet."""
+    """float32 of so many samples each, the last one of what is left; waits for no more than a packet.
+
+    A pipe that ends in the middle of a sample is a DataError after the samples before.
+    """
     stream = stdin_bytes()
+    is_first = True
     while data := stream.read(2 * num_samples):
+        if is_first and data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+            raise DataError("stdin: is a wav file; raw pcm is wanted (arecord -t raw), or --input-type audio")
+        is_first = False
+        yield from_pcm(data[: len(data) // 2 * 2])
         if len(data) % 2:
             raise DataError("stdin: has an odd number of bytes; 16-bit PCM should have two for every sample")
-        yield from_pcm(data)

@@ -8,7 +8,6 @@ import numpy as np
 from asrtools.errors import ConfigError, DataError, ModelError
 from asrtools.io.ark import holds_features
 from asrtools.io.audio import load_blocks
-from asrtools.io.pcm_stream import read_resampled
 from asrtools.models.protocols import ChunkOptions, DecodeOptions
 from asrtools.record import Utterance
 from asrtools.tasks.batching import BatchLimits
@@ -63,13 +62,13 @@ class Listener:
         return (self.second or self.recognition).model.name
 
     def __call__(
-        self, utterances: Iterable[Utterance], num_streams: int = 1, is_live: bool = False
+        self, utterances: Iterable[Utterance], num_streams: int = 1, live: Iterator[np.ndarray] | None = None
     ) -> Iterator[Told | Closed]:
-        """Records in order to what is told of each; `is_live`: raw PCM from stdin, as it comes."""
+        """Records in order to what is told of each; `live`: packets that come now, in place of a source."""
         network = self.recognition.stream_network
-        return listen(utterances, lambda one: self.open(one, is_live), network, num_streams, self._second_pass())
+        return listen(utterances, lambda one: self.open(one, live), network, num_streams, self._second_pass())
 
-    def open(self, utterance: Utterance, is_live: bool = False) -> Session:
+    def open(self, utterance: Utterance, live: Iterator[np.ndarray] | None = None) -> Session:
         cutter = SentenceCutter(
             self._stream,
             self.rate,
@@ -78,10 +77,11 @@ class Listener:
         )
         return Session(
             utterance,
-            read_resampled(HOP_MS, self.fs, self.rate) if is_live else self._packets(utterance),
+            self._packets(utterance) if live is None else live,
             cutter,
-            WallClock() if is_live else PacedClock(self.rate),
+            PacedClock(self.rate) if live is None else WallClock(),
             self.recognition.model.tokenizer,
+            is_live=live is not None,
             is_cut=self.segmenter is not None,
             marks=self.marks,
         )

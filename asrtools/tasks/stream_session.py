@@ -56,6 +56,7 @@ class Session:
     cutter: SentenceCutter
     clock: Clock
     tokenizer: Tokenizer
+    is_live: bool  # what was heard cannot be heard again
     is_cut: bool  # into sentences, by voice activity detection
     marks: StreamMarks | None = None
     is_over: bool = False  # no more samples come
@@ -66,6 +67,7 @@ class Session:
     _facts: SentenceFacts = SentenceFacts()
     _num_frames: int = 0
     _unfinished: tuple[str, ...] = ()  # words of the sentence that no mark has ended
+    _trouble: str | None = None  # that ended a live stream
 
     @property
     def sentence(self) -> Sentence | None:
@@ -84,13 +86,22 @@ class Session:
     def hear(self) -> None:
         """Take in samples until there is something to do, or no more come."""
         while not (self.is_over or self.is_waiting or self.is_complete):
-            packet = next(self.packets, None)
+            packet = self._next()
             self.is_over = packet is None
             samples = np.zeros(0, np.float32) if packet is None else packet
             self.clock.hear(self.cutter.num_heard + len(samples))
             started = time.perf_counter()
             self.cutter.push(samples, self.is_over)
             self.clock.spend(time.perf_counter() - started)
+
+    def _next(self) -> np.ndarray | None:
+        try:
+            return next(self.packets, None)
+        except DataError as error:
+            if not self.is_live or not self.cutter.num_heard:
+                raise
+            self._trouble = str(error)
+            return None
 
     def advance(self, decoded: Decoded, num_frames: int) -> Iterator[Told]:
         """The sentence goes on by a chunk."""
@@ -139,6 +150,8 @@ class Session:
         if self.is_cut and self.marks is not None and whole.utterance.text:
             text = reading_text(Token(one.text) for one in whole.utterance.sentences)  # capitals are in no token
             whole = replace(whole, utterance=replace(whole.utterance, text=text))
+        if self._trouble:
+            whole = replace(whole, utterance=replace(whole.utterance, error=whole.utterance.error or self._trouble))
         seconds = self.cutter.num_heard / self.cutter.rate
         return Closed(replace(whole, seconds=seconds, forward_s=self.forward_s), tuple(self.facts), seconds)
 

@@ -171,6 +171,20 @@ def test_the_end_may_fall_anywhere(stream, num_samples: int) -> None:
     assert [line["end_ms"] for line in lines if "final" in line] == [num_samples // 16]
 
 
+def test_a_pipe_that_ends_within_a_sample_keeps_what_was_heard(stream) -> None:
+    samples = np.random.default_rng(7).uniform(-0.3, 0.3, 20000)
+    whole, _ = stream("--input-type", "pcm", "-", stdin=pcm_of(samples))
+    lines, done = stream("--input-type", "pcm", "-", stdin=pcm_of(samples) + b"1")
+    assert plain(lines) == plain(whole) and "final" in lines[-1]
+    assert done.returncode == 0 and "\ndecode: stdin: has an odd number of bytes" in f"\n{done.stderr}"
+
+
+def test_a_wav_file_in_the_place_of_samples_is_named(stream, make_wav) -> None:
+    lines, done = stream("--input-type", "pcm", "-", stdin=make_wav("a.wav", 0.5).read_bytes())
+    assert done.returncode == 1 and [list(line) for line in lines] == [["key", "error"]]
+    assert "is a wav file" in done.stderr
+
+
 def test_silence_is_a_result(stream, oracle: Path) -> None:
     lines, done = stream("--input-type", "pcm", "-", stdin=bytes(2 * 16000 * 3))
     assert done.returncode == 0 and len([line for line in lines if "final" in line]) == 1
@@ -336,12 +350,14 @@ def live(root: Path, tiny_stream_model: Path):
     opened.process.wait()
 
 
-def test_words_come_while_the_pipe_is_open_and_ctrl_c_ends_it(live: Live) -> None:
+def test_words_come_while_the_pipe_is_open_and_ctrl_c_ends_the_stream(live: Live) -> None:
     live.say(1.3)
     assert live.line()["partial"] and live.line()["partial"]
     live.process.send_signal(signal.SIGINT)
     assert live.process.wait(30) == 130
-    assert live.process.stderr.read().decode().strip().endswith("decode: interrupted")
+    assert live.process.stderr.read().decode().strip().endswith("decode: 1 of 1 ok\ndecode: interrupted")
+    *_, last = [json.loads(line) for line in live.process.stdout.read().splitlines()]
+    assert last["final"] and last["tokens"] and last["end_ms"] >= 1200
 
 
 def test_a_reader_that_goes_away_ends_it(live: Live) -> None:
