@@ -34,11 +34,16 @@ def to_line(utterance: Utterance) -> str:
     return line
 
 
-def from_line(line: str, where: str) -> Utterance:
-    """The record of a line; one that cannot be used has `status` error, and its key or else FILE:LINE of `where`."""
+def from_line(line: str, where: str, nameless: str = "") -> Utterance:
+    """The record of a line; one that cannot be used has `status` error, and its key or else FILE:LINE of `where`.
+
+    `nameless`: the key of a line that has none; without it that is an error.
+    """
     key = os.path.basename(where)
     try:
         data = _parsed(line, where)
+        if nameless and not data.get("key"):
+            data["key"] = nameless
         if isinstance(data.get("key"), str) and data["key"]:
             key = data["key"]
         return _utterance(data, where)
@@ -46,15 +51,18 @@ def from_line(line: str, where: str) -> Utterance:
         return Utterance(key, status="error", error=str(error))
 
 
-def read_jsonl(path: StrPath) -> Iterator[Utterance]:
-    """The records of a file or `-`, streamed; a bad line is a record with `status` error, and the rest still comes."""
+def read_jsonl(path: StrPath, keys: str = "") -> Iterator[Utterance]:
+    """The records of a file or `-`, streamed; a bad line is a record with `status` error, and the rest still comes.
+
+    `keys`: a format, of the number of the line, for the key of lines that have none.
+    """
     name = display_name(path)
     for line in read_lines(path):
         where = f"{name}:{line.number}"
         if line.error:
             yield Utterance(os.path.basename(where), status="error", error=line.error)
         else:
-            yield from_line(line.text, where)
+            yield from_line(line.text, where, keys.format(line.number - 1))
 
 
 def _parsed(line: str, where: str) -> dict[str, Any]:

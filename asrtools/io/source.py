@@ -30,13 +30,15 @@ def read_inputs(
     channel: str = "mix",
     plain: str = "scp",
     tables: Collection[str] = ("text", "utt2spk"),
+    keys: str = "",
 ) -> Iterator[Utterance]:
     """The records of DATA: one list, one data directory, stdin (`-`), or audio files.
 
     `auto` goes by directory, then extension, then the first bytes; a list of lines that are not JSON is what `plain`
     says: scp (`key path`) or text (`key words`, which become the record's text). `channel`: `each` makes records KEY-0,
     KEY-1, ... of a recording that has several; a number is set in every record of audio that has none. `fs` is the rate
-    of raw PCM. `tables`: which of text and utt2spk of a data directory to read.
+    of raw PCM. `tables`: which of text and utt2spk of a data directory to read. `keys`: a format, of the number of the
+    line, for the key of JSON lines that have none.
 
     What is wrong with one line is a record with status error in its place, under its key or else `LIST:LINE`; what is
     wrong with DATA itself is a DataError at the first `next`. Lists are streamed.
@@ -55,7 +57,7 @@ def read_inputs(
     if kinds[0] in _DIRECTORIES:
         records = read_data_dir(data[0], _DIRECTORIES[kinds[0]], tables)
     else:
-        records = _files(data) if kinds[0] in _FILES else _READERS[kinds[0]](data[0])
+        records = _files(data) if kinds[0] in _FILES else _READERS[kinds[0]](data[0], keys)
     records = _by_channel(records, channel, fs)
     if kinds[0] in ("jsonl", "ark", *_FILES) or channel == "each":  # the readers of the others see to it
         records = _unique(records)
@@ -165,31 +167,31 @@ def _stem(item: str) -> str:
     return re.sub(r"[\x00-\x20\x7f]+", "_", os.path.splitext(name)[0] or name)
 
 
-def _scp(item: str) -> Iterator[Utterance]:
+def _scp(item: str, _: str = "") -> Iterator[Utterance]:
     for entry in read_scp(_local(item)):
         yield as_record(entry, item)
 
 
-def _text(item: str) -> Iterator[Utterance]:
+def _text(item: str, _: str = "") -> Iterator[Utterance]:
     for entry in read_scp(_local(item), allow_empty=True):
         record = as_record(entry, item)
         yield replace(record, source="", text=None if entry.error else entry.value)
 
 
-def _text_of_dir(item: str) -> Iterator[Utterance]:
+def _text_of_dir(item: str, _: str = "") -> Iterator[Utterance]:
     return _text(os.path.join(item, "text"))
 
 
-def _ark(item: str) -> Iterator[Utterance]:
+def _ark(item: str, _: str = "") -> Iterator[Utterance]:
     for key, place in index_ark(_local(item)):
         yield Utterance(key, place)
 
 
 _DIRECTORIES = {"dir": None, "dir-wav": False, "dir-feats": True}  # whether to take feats.scp
-_READERS: dict[str, Callable[[str], Iterator[Utterance]]] = {
+_READERS: dict[str, Callable[[str, str], Iterator[Utterance]]] = {
     "scp": _scp,
     "text": _text,
-    "jsonl": lambda item: read_jsonl(_local(item)),
+    "jsonl": lambda item, keys: read_jsonl(_local(item), keys),
     "ark": _ark,
     "dir-text": _text_of_dir,
 }

@@ -100,10 +100,14 @@ class WordAligner:
             return Aligned(replace(one.utterance, status="error", error=f"{one.utterance.key}: {error}"))
         begin = one.utterance.start_ms
         tokens = timed_words(one.words, [(begin + start, begin + end) for start, end in spans])
-        names = iter(self.tokenizer.ids2tokens([token for word in one.words for token in word.ids]))
-        pieces = timed_pieces(firing, one.num_tokens, step_ms(self.loader.frontend))
-        named = tuple((SILENCE if piece.is_silence else next(names), piece) for piece in pieces)
-        return Aligned(replace(one.utterance, tokens=tokens, status="ok"), named)
+        names = self.tokenizer.ids2tokens([token for word in one.words for token in word.ids])
+        return Aligned(replace(one.utterance, tokens=tokens, status="ok"), self.named(firing, names))
+
+    def named(self, firing: Firing, tokens: Sequence[str]) -> tuple[tuple[str, Piece], ...]:
+        """The tokens and the silences between them, each with its time."""
+        names = iter(tokens)
+        pieces = timed_pieces(firing, len(tokens), step_ms(self.loader.frontend))
+        return tuple((SILENCE if piece.is_silence else next(names), piece) for piece in pieces)
 
     def spans(self, firing: Firing, num_tokens: int, seconds: float) -> list[Span]:
         """Begin and end of each token; a DataError where the audio is too short for so many."""

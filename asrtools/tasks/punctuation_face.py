@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asrtools.build import LoadedModel
+from asrtools.io.journal_dir import Done
 from asrtools.record import Utterance
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.funasr_result import failed
@@ -12,8 +13,11 @@ from asrtools.tasks.punctuate import Punctuate
 from asrtools.tasks.punctuate_stream import PunctuateStream, StreamState
 from asrtools.tasks.punctuation_windows import WINDOW_WORDS
 from asrtools.tasks.python_input import read_text_input
+from asrtools.tasks.result_files import failure, write_results
 
 Result = dict[str, Any]
+
+TEXT = ("text",)  # of `output_dir`, as the command names it
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,11 @@ class PunctuationFace:
         punctuate = self.punctuate if size is None else Punctuate(self.model, split_size=size)
         records = list(read_text_input(given, call.get("key")).utterances)
         found = iter(punctuate.texts(one.text or "" for one in records if one.status != "error"))
-        return [failed(one) if one.status == "error" else self._result(one, next(found)) for one in records]
+        results = [failed(one) if one.status == "error" else self._result(one, next(found)) for one in records]
+        folder = call.get("output_dir")
+        if folder:
+            write_results(folder, self.model, TEXT, [_line(one) for one in results])
+        return results
 
     def _result(self, utterance: Utterance, punctuated: Any) -> Result:
         return {"key": utterance.key, "text": punctuated.funasr_text, "punc_array": punctuated.punc_array}
@@ -54,6 +62,13 @@ class PunctuationStreamFace:
         array: list[Any] = list(piece.punc_array)
         # FunASR does not flatten the array of one word
         return {"key": utterance.key, "text": piece.text, "punc_array": [array] if len(array) == 1 else array}
+
+
+def _line(result: Result) -> Done:
+    key, error = result["key"], result.get("error")
+    if error is not None:
+        return failure(key, error)[1]
+    return Done(key, {TEXT[0]: f"{key} {result['text'].strip()}".rstrip() + "\n"}, [Utterance(key, status="ok")])
 
 
 def _window_words(call: CallOptions) -> int | None:

@@ -1,5 +1,6 @@
 """What `AutoModel.generate(input=...)` may be given, to records and what of them is in memory."""
 
+import difflib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,12 +12,15 @@ import numpy as np
 from asrtools.errors import DataError
 from asrtools.io.pipe import is_pipe
 from asrtools.io.samples import to_float
+from asrtools.io.scp import split_key
 from asrtools.io.source import read_inputs
-from asrtools.io.url import is_url, url_name
+from asrtools.io.text_file import read_lines
+from asrtools.io.url import fetch, is_url, url_name
 from asrtools.record import Utterance
 
 LISTS = (".scp", ".txt", ".json", ".jsonl", ".text", ".ark", ".npy")
 KEY = "rand_key_{:013d}"  # as FunASR calls what has no name, but the same every time
+SOUNDS = ("sound", "audio", "speech", "kaldi_ark")  # what `data_type` may call recordings
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,12 @@ def read_audio_input(
 ) -> PythonInput:
     """Paths, URLs, lists, bytes, arrays, tensors, or lists of such; `data_type="fbank"`: features and their lengths."""
     given = as_array(given)
-    if data_type == "fbank" and not isinstance(given, str | os.PathLike):
+    if _is_fbank(data_type) and not isinstance(given, str | os.PathLike):
         return _in_memory(_features(given, lens), key)
     if isinstance(given, str | os.PathLike):
         name = os.fspath(given)
         if _is_list(name):
-            return PythonInput(read_inputs([name], "auto", fs, tables=()))
+            return PythonInput(_of_list(name, "source", fs=fs, tables=()))
         return PythonInput([_named(name, key)])
     items = list(given) if isinstance(given, list | tuple) and not _is_samples(given) else [given]
     names = _keys(key, len(items))
@@ -59,8 +63,11 @@ def read_text_input(given: Any, key: str | Sequence[str] | None = None) -> Pytho
     """Texts: a string, a list of strings, or a list of `key text` lines."""
     if isinstance(given, str | os.PathLike):
         name = os.fspath(given)
-        if os.path.splitext(name)[1].lower() in LISTS and os.path.isfile(name):
-            return PythonInput(read_inputs([name], "auto", plain="text"))
+        if os.path.splitext(name)[1].lower() in LISTS:
+            if os.path.isfile(name):
+                return PythonInput(_of_list(name, "text", plain="text"))
+            if not name.split()[1:]:  # one word that ends in .txt is no sentence
+                raise DataError(f"{name}: no such file; a text, or a file of `key text` lines is wanted")
         return PythonInput([Utterance(_keys(key, 1)[0], text=name)])
     if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
         raise DataError(f"input is {_kind(given)}; a text, a list of texts, or a file of `key text` lines is wanted")
@@ -68,9 +75,37 @@ def read_text_input(given: Any, key: str | Sequence[str] | None = None) -> Pytho
     return PythonInput([Utterance(name, text=one) for name, one in zip(names, given, strict=True)])
 
 
+def read_pairs(
+    given: Any, key: str | Sequence[str] | None = None, fs: int = 16000
+) -> tuple[list[tuple[Utterance, Utterance]], Mapping[str, Any]]:
+    """`(sound, text)`, each one input or a list of them, or a list of such tuples: the pairs, and what is in memory.
+
+    Two lists of lines with keys are brought together by these, others in their order.
+    """
+    if isinstance(given, list) and given and all(isinstance(one, tuple) and len(one) == 2 for one in given):
+        given = ([sound for sound, _ in given], [text for _, text in given])
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise DataError('an aligner takes input=(sound, text), data_type=("sound", "text"), or a list of such pairs')
+    sounds, texts = read_audio_input(given[0], key=key, fs=fs), list(read_text_input(given[1]).utterances)
+    recordings = list(sounds.utterances)
+    of_sounds, of_texts = {one.key: one for one in recordings}, {one.key: one for one in texts}
+    is_keyed = all(isinstance(one, str | os.PathLike) and _is_list(os.fspath(one)) for one in given)
+    if is_keyed and of_sounds.keys() & of_texts.keys():
+        pairs = [(one, of_texts.get(one.key) or _absent(one.key, given[1])) for one in recordings]
+        pairs += [(_absent(one.key, given[0]), one) for one in texts if one.key not in of_sounds]
+        return pairs, sounds.held
+    if len(recordings) != len(texts):
+        raise DataError(f"there are {len(recordings)} recordings and {len(texts)} texts; give one for each")
+    return list(zip(recordings, texts, strict=True)), sounds.held
+
+
+def _absent(key: str, where: Any) -> Utterance:
+    return Utterance(key, status="error", error=f"{key}: has no line in {os.fspath(where)}")
+
+
 def as_array(given: Any) -> Any:
     """A tensor as an array; anything else as it is."""
-    if hasattr(given, "detach"):
+    if hasattr(given, "detach") and hasattr(given, "cpu"):  # a file has the first too
         given = given.detach().cpu()
         return (given.float() if str(given.dtype) == "torch.bfloat16" else given).numpy()
     return given
@@ -89,6 +124,38 @@ def _is_list(name: str) -> bool:
     if is_url(name):
         return os.path.splitext(url_name(name))[1].lower() in LISTS
     return os.path.isdir(name) or (not is_pipe(name) and os.path.splitext(name)[1].lower() in LISTS)
+
+
+def _of_list(name: str, field_name: str, **how: Any) -> Iterator[Utterance]:
+    """The records of a list; where no line of it has a key they have those of inputs without a name."""
+    values = _without_keys(name)
+    if values:
+        return (Utterance(KEY.format(index), **{field_name: value}) for index, value in enumerate(values))
+    return read_inputs([name], "auto", keys=KEY, **how)
+
+
+def _without_keys(name: str) -> list[str]:
+    """The lines of a list that is one column from end to end, a path or word each."""
+    values: list[str] = []
+    if os.path.isdir(name) or os.path.splitext(name)[1].lower() not in (".scp", ".txt", ".text"):
+        return values
+    for line in read_lines(str(fetch(name)) if is_url(name) else name):
+        if line.error or split_key(line.text)[1] or line.text.startswith("{"):
+            return []
+        values.append(line.text)
+    return values
+
+
+def _is_fbank(data_type: Any) -> bool:
+    """Whether features are given; a DataError where `data_type` is none of one input."""
+    names = [data_type] if isinstance(data_type, str) else list(data_type or ())
+    if len(names) == 1 and names[0] in ("fbank", *SOUNDS):
+        return bool(names[0] == "fbank")
+    if names:
+        near = difflib.get_close_matches(str(names[0]), ("fbank", *SOUNDS), n=1)
+        cure = f"did you mean {near[0]}?" if near else "sound or fbank is wanted of this model"
+        raise DataError(f"data_type is {data_type!r}; {cure}")
+    return False
 
 
 def _named(name: str, key: str | Sequence[str] | None) -> Utterance:

@@ -7,20 +7,25 @@ import numpy as np
 
 from asrtools.build import LoadedModel
 from asrtools.errors import DataError
+from asrtools.io.journal_dir import Done
 from asrtools.record import Utterance
-from asrtools.tasks.align import WordAligner
+from asrtools.tasks.align import Aligned, WordAligner
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.embed import SampleReader, SpeakerModel, embed_utterances
 from asrtools.tasks.funasr_result import failed
 from asrtools.tasks.long_face import with_call
 from asrtools.tasks.model_face import Result, audio_input, is_whole, packet_of
-from asrtools.tasks.network_input import Loaded
-from asrtools.tasks.python_input import KEY, read_audio_input, read_text_input
+from asrtools.tasks.network_input import InputLoader
+from asrtools.tasks.python_input import KEY, read_pairs
+from asrtools.tasks.result_files import failure, write_results
 from asrtools.tasks.segment import Segmenter
 from asrtools.tasks.vad_states import VadEvent
 from asrtools.text.surface import funasr_surface
 
 STREAMING_BELOW_MS = 15_000  # of chunk_size, as published
+# of `output_dir`, as FunASR names them
+STRETCHES = ("1best_recog/text",)
+TIMES = ("tp_res/timestamp_list", "tp_res/timestamp_str")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,11 @@ class SegmentFace:
             return [self._advance(given, call, int(chunk_ms))]
         inputs = audio_input(given, call)
         segmenter = with_call(replace(self.segmenter, fs=call.fs, held=inputs.held), call)
-        return [self._result(one, segmenter.cut(one)) for one in inputs.utterances]
+        results = [self._result(one, segmenter.cut(one)) for one in inputs.utterances]
+        folder = call.get("output_dir")
+        if folder:
+            write_results(folder, self.model, STRETCHES, [_line(one) for one in results])
+        return results
 
     def _result(self, utterance: Utterance, parts: list[Utterance]) -> Result:
         if parts[0].status == "error":
@@ -85,32 +94,42 @@ class AlignFace:
     model: LoadedModel
 
     def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
-        if not isinstance(given, list | tuple) or len(given) != 2:
-            raise DataError('an aligner takes input=(sound, text), data_type=("sound", "text")')
-        sounds = read_audio_input(given[0], fs=call.fs, key=call.get("key"))
-        texts = list(read_text_input(given[1]).utterances)
-        loader = replace(self.aligner.loader, fs=call.fs, held=sounds.held)
-        utterances = list(sounds.utterances)
-        if len(utterances) != len(texts):
-            raise DataError(f"there are {len(utterances)} recordings and {len(texts)} texts; give one for each")
-        return [
-            self._result(loader(sound), text) if text.status != "error" else failed(text)
-            for sound, text in zip(utterances, texts, strict=True)
-        ]
+        pairs, held = read_pairs(given, call.get("key"), call.fs)
+        loader = replace(self.aligner.loader, fs=call.fs, held=held)
+        found = [self._aligned(loader, sound, text) for sound, text in pairs]
+        folder = call.get("output_dir")
+        if folder:
+            write_results(folder, self.model, TIMES, [done for _, done in found])
+        return [result for result, _ in found]
 
-    def _result(self, loaded: Loaded, text: Utterance) -> Result:
-        if loaded.feats is None:
-            return {**failed(loaded.utterance), "key": text.key}
+    def _aligned(self, loader: InputLoader, sound: Utterance, text: Utterance) -> tuple[Result, Done]:
+        """The result, and the lines of FunASR's files."""
+        key = text.key
+        wrong = next((one.error for one in (text, sound) if one.status == "error"), None)
+        loaded = loader(sound) if wrong is None else None
+        if loaded is None or loaded.feats is None:
+            return failure(key, str(wrong if loaded is None else loaded.utterance.error))
         ids = self.aligner.tokenizer.encode(text.text or "")
-        tokens, spans = self.aligner.tokenizer.ids2tokens(ids), []
+        tokens, spans, pieces = self.aligner.tokenizer.ids2tokens(ids), [], ()
         try:
             if ids and len(loaded.feats):
                 (firing,) = self.aligner.align([loaded.feats], [len(ids)])
                 spans = self.aligner.spans(firing, len(ids), loaded.seconds)
+                pieces = self.aligner.named(firing, tokens)
         except DataError as error:
-            return {"key": text.key, "text": "", "error": str(error)}
+            return failure(key, str(error))
         surface = funasr_surface(tokens, spans)
-        return {"key": text.key, "text": surface.text, "timestamp": [list(span) for span in surface.spans or ()]}
+        times = [list(span) for span in surface.spans or ()]
+        shown = Aligned(loaded.utterance, pieces).token_times
+        texts = {TIMES[0]: f"{key} {times}\n", TIMES[1]: f"{key} {shown}".rstrip() + "\n"}
+        return {"key": key, "text": surface.text, "timestamp": times}, Done(key, texts, [Utterance(key, status="ok")])
+
+
+def _line(result: Result) -> Done:
+    key, error = result["key"], result.get("error")
+    if error is not None:
+        return failure(key, error)[1]
+    return Done(key, {STRETCHES[0]: f"{key} {result['value']}\n"}, [Utterance(key, status="ok")])
 
 
 def _value(event: VadEvent) -> list[int]:

@@ -114,3 +114,20 @@ def test_alignment(oracle: Path, tmp_path: Path) -> None:
         (again,) = model.generate(input=(wav, str(tmp_path / "text.txt")), data_type=("sound", "text"))
         assert again == {**result, "key": f"utt{number}"}
     assert num_checked > 3
+
+
+def test_output_dir_holds_the_files_that_funasr_writes(oracle: Path, tmp_path: Path) -> None:
+    wav, text = oracle / "wavs/odd.wav", oracle / "monotonic_aligner/text/t2.txt"
+    model = AutoModel(model=str(oracle / "monotonic_aligner"), device="cpu", ncpu=1)
+    model.generate(input=(str(wav), str(text)), data_type=("sound", "text"), output_dir=str(tmp_path / "times"))
+    assert (tmp_path / "times/tp_res/timestamp_str").read_text() == (
+        "utt2 <sil> 0.000 0.130;hel@@ 0.130 0.330;lo 0.330 0.570;wor@@ 0.570 0.790;ld 0.790 0.970;我 0.970 1.210;"
+        "<sil> 1.210 1.230;们 1.230 1.470;<sil> 1.470 1.550;的 1.550 1.790;<sil> 1.790 1.830;un@@ 1.830 2.070;"
+        "able 2.070 2.340;\n"
+    )
+    spans = "[[130, 570], [570, 970], [970, 1210], [1230, 1470], [1550, 1790], [1830, 2340]]"
+    assert (tmp_path / "times/tp_res/timestamp_list").read_text() == f"utt2 {spans}\n"
+    model = AutoModel(model=str(oracle / "fsmn_vad"), device="cpu", ncpu=1)
+    model.generate(input=[str(wav), "no.wav"], output_dir=str(tmp_path / "vad"))
+    assert (tmp_path / "vad/1best_recog/text").read_text() == "odd [[280, 2340]]\n"
+    assert json.loads((tmp_path / "vad/errors.jsonl").read_text())["key"] == "no"
