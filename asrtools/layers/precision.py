@@ -15,7 +15,7 @@ from asrtools.layers.processor import largest_weight, multiplies, packs_weights
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TYPICAL_ROWS = 128  # frames of an utterance, for which weights are packed
-ROUNDING = 1.5 * 2**23  # added to a small float32, it leaves the nearest whole number in the lowest bits
+ROUNDING = 1.5 * 2**23  # added to a small float32, it leaves the nearest whole number in the lowest byte
 PRECISE = ("predictor", "output_layer", "hotword_output_layer", "ctc", "ctc_lo", "lstm_proj")  # parts of names
 
 
@@ -96,20 +96,17 @@ class Int8Linear(nn.Module):
     def __init__(self, linear: nn.Linear):
         super().__init__()
         weight = linear.weight.detach().float()
-        scales = weight.abs().amax(1).clamp(min=1e-12) / largest_weight()
-        self.register_buffer("scales", scales)
-        rounded = (weight / scales[:, None]).round().to(torch.int8)
-        self.register_buffer("packed", torch.ops.onednn.qlinear_prepack(rounded, None))
+        scales = largest_of(weight).div_(largest_weight())
+        self.register_buffer("scales", scales.squeeze(1))
+        integers = (weight * scales.reciprocal()).add_(ROUNDING).view(torch.int32).to(torch.int8)
+        self.register_buffer("packed", torch.ops.onednn.qlinear_prepack(integers, None))
         self.register_buffer("zeros", torch.zeros(len(weight), dtype=torch.int32))
         bias = torch.zeros(len(weight)) if linear.bias is None else linear.bias.detach().float()
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.float().reshape(-1, x.shape[-1])
-        largest = rows.amax(1, keepdim=True)
-        if not self.takes_positive:
-            largest = torch.maximum(largest, rows.amin(1, keepdim=True).neg_())  # half the time of abs().amax()
-        scales = largest.clamp_(min=1e-12).div_(127)
+        scales = largest_of(rows, self.takes_positive).div_(127)
         zero = 0 if self.takes_positive else 128  # unsigned, which processors multiply fastest
         scaled = torch.mul(rows, scales.reciprocal(), out=rows if self.may_overwrite else None)
         integers = scaled.add_(ROUNDING + zero).view(torch.int32).to(torch.uint8)
@@ -119,6 +116,14 @@ class Int8Linear(nn.Module):
         # in place: new memory would cost more than the sum
         out = torch.addcmul(self.bias, products, scales, out=products)
         return (out.relu_() if self.ends_in_relu else out).reshape(*x.shape[:-1], -1)
+
+
+def largest_of(rows: Tensor, are_positive: bool = False) -> Tensor:
+    """[R, D] to [R, 1], regardless of the sign."""
+    largest = rows.amax(1, keepdim=True)
+    if not are_positive:
+        largest = torch.maximum(largest, rows.amin(1, keepdim=True).neg_())  # half the time of abs().amax()
+    return largest.clamp_(min=1e-12)
 
 
 def kind_here(kind: str, device: str) -> str:
