@@ -37,9 +37,10 @@ def run(*argv: object) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("model")
+    parser.add_argument("model", type=Path)
     parser.add_argument("--lengths", default="10000,100000,1000000")
     options = parser.parse_args()
+    options.model = options.model.resolve()  # before the directory changes
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         samples = np.random.default_rng(1).normal(0, 0.1, 4800)
