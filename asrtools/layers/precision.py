@@ -1,7 +1,8 @@
 """Linear layers in bf16, fp16 or int8, put in place of those of a loaded network.
 
-Norms, sums of a predictor's weights and output layers stay in float32. Int8 scales every row of its input by itself
-(torch's own dynamic int8 takes one scale for the whole tensor), so that no result depends on its neighbours in a batch.
+Norms, sums of a predictor's weights and output layers stay in float32, but for CTC's in int8. Int8 scales every row of
+its input by itself (torch's own dynamic int8 takes one scale for the whole tensor), so that no result depends on its
+neighbours in a batch.
 """
 
 from collections.abc import Callable, Collection
@@ -16,7 +17,8 @@ from asrtools.layers.processor import largest_weight, multiplies, packs_weights
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 TYPICAL_ROWS = 128  # frames of an utterance, for which weights are packed
 ROUNDING = 1.5 * 2**23  # added to a small float32, it leaves the nearest whole number in the lowest byte
-PRECISE = ("predictor", "output_layer", "hotword_output_layer", "ctc", "ctc_lo", "lstm_proj")  # parts of names
+PRECISE = ("predictor", "output_layer", "hotword_output_layer", "lstm_proj")  # parts of names
+CTC = ("ctc", "ctc_lo")  # the widest layer; products in 16 bits would round its scores, those in 8 come out in float32
 
 
 class PackedLinear(nn.Linear):
@@ -147,7 +149,7 @@ def lower(network: nn.Module, kind: str, device: str = "cpu") -> nn.Module:
         replace_linear_layers(network, Int8Linear, PRECISE)
     else:
         is_packed = kind == "bf16" and device == "cpu" and packs_weights()
-        replace_linear_layers(network, lambda linear: HalfLinear(linear, DTYPES[kind], is_packed), PRECISE)
+        replace_linear_layers(network, lambda linear: HalfLinear(linear, DTYPES[kind], is_packed), (*PRECISE, *CTC))
         for module in network.modules():
             for name in getattr(module, "half_layers", ()):
                 getattr(module, name).stays_half = True

@@ -36,6 +36,18 @@ def test_sums_of_weights_and_output_layers_stay_in_float32(network: nn.Module) -
     assert type(network["output_layer"]) is nn.Linear
 
 
+@pytest.mark.parametrize("kind", ["bf16", "int8"])
+def test_scores_of_ctc_are_not_rounded_to_16_bits(kind: str) -> None:
+    torch.manual_seed(0)
+    network = nn.ModuleDict({"ctc": nn.ModuleDict({"ctc_lo": nn.Linear(64, 200)})})
+    x = torch.randn(30, 64)
+    with torch.inference_mode():
+        before = network["ctc"]["ctc_lo"](x)
+        after = lower(network, kind)["ctc"]["ctc_lo"](x)
+    assert (after - before).abs().max() < 0.03 * before.abs().max()
+    assert len(after.unique()) > 0.9 * after.numel()
+
+
 def test_int8_gives_each_row_what_it_would_have_alone(network: nn.Module) -> None:
     layer = Int8Linear(network["encoder"][0])
     rows = torch.randn(5, 64) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 7.0])[:, None]
