@@ -60,10 +60,11 @@ class Output:
         yield to_line(utterance) + "\n"
 
     def _json(self, utterance: Utterance) -> Iterable[str]:
-        from asrtools.io.jsonl import to_line
+
+        from asrtools.io.jsonl import to_object
 
         yield ",\n" if self._count else "[\n"
-        yield json.dumps(json.loads(to_line(utterance)), ensure_ascii=False, indent=1)
+        yield json.dumps(to_object(utterance), ensure_ascii=False, allow_nan=False, indent=1)
 
     def _srt(self, utterance: Utterance) -> Iterable[str]:
         from asrtools.io.subtitles import to_srt

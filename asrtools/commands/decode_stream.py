@@ -151,7 +151,7 @@ def _references(data: tuple[str, ...], options: dict[str, Any]) -> Any:
 
 
 def _print(told: "Told") -> None:
-    from asrtools.io.jsonl import to_line
+    from asrtools.io.jsonl import to_object
 
     line: dict[str, Any] = {"key": told.key, "final" if told.is_final else "partial": told.text}
     line["start_ms"] = told.start_ms
@@ -159,7 +159,7 @@ def _print(told: "Told") -> None:
         line["end_ms"] = told.end_ms
     line["latency_ms"] = told.latency_ms
     if told.tokens:
-        line["tokens"] = json.loads(to_line(Utterance(told.key, tokens=told.tokens)))["tokens"]
+        line["tokens"] = to_object(Utterance(told.key, tokens=told.tokens))["tokens"]
     if told.error:
         line["error"] = told.error
     _write(line)

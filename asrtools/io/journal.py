@@ -33,7 +33,10 @@ class Journal:
             raise
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        line = json.dumps(entry, ensure_ascii=True, allow_nan=False) + "\n"
+        try:
+            line = json.dumps(entry, ensure_ascii=True, allow_nan=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{self.path}: cannot be written as JSON ({error}); should be text and numbers") from error
         self._write(line.encode("ascii"))
 
     def entries(self, most: int | None = None) -> Iterator[dict[str, Any]]:
@@ -43,7 +46,10 @@ class Journal:
             for index, line in enumerate(lines):
                 if most is not None and index >= most:
                     return
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise DataError(f"{self.path}:{index + 2}: is broken; begin anew without --resume") from error
 
     def close(self) -> None:
         self._file.close()
@@ -63,22 +69,23 @@ class Journal:
 
     def _take_up(self, head: dict[str, Any]) -> int:
         """The number of whole entries; what follows the last of them is cut off."""
-        count, end = -1, 0
+        count, end, before = -1, 0, b""
         with open(self.path, "rb") as lines:
             for line in lines:
-                if not _is_whole(line):
+                if not (line.startswith(b"{") and line.endswith(b"}\n")):
                     break
                 if count < 0:
-                    self._compare(json.loads(line), head)
-                count, end = count + 1, end + len(line)
+                    self._compare(_parsed(line), head)
+                count, end, before = count + 1, end + len(line), line
+        if count > 0 and not _parsed(before):  # all lines were whole when they were written, but for the last
+            count, end = count - 1, end - len(before)
         if count < 0:
             return self._begin(head)
         self._file.truncate(end)
         return count
 
-    def _compare(self, earlier: Any, head: dict[str, Any]) -> None:
+    def _compare(self, earlier: dict[str, Any], head: dict[str, Any]) -> None:
         head = json.loads(json.dumps(head))
-        earlier = earlier if isinstance(earlier, dict) else {}
         for name in [*head, *earlier]:
             if earlier.get(name) != head.get(name):
                 raise DataError(
@@ -95,13 +102,12 @@ class Journal:
             raise
 
 
-def _is_whole(line: bytes) -> bool:
-    if not line.endswith(b"\n"):
-        return False
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Empty where it is none."""
     try:
-        return isinstance(json.loads(line), dict)
+        return json.loads(line)
     except ValueError:
-        return False
+        return {}
 
 
 def count_entries(path: Path) -> int:

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from asrtools.errors import DataError
 from asrtools.io.journal import Journal, count_entries
-from asrtools.io.jsonl import from_line, to_line
+from asrtools.io.jsonl import from_object, to_line, to_object
 from asrtools.io.result_dir import ERRORS, JOURNAL, RUN
 from asrtools.io.text_file import StagedFile, raise_if_disk, write_failure
 from asrtools.record import Utterance
@@ -52,7 +52,7 @@ class JournalDir:
         return (entry["key"] for entry in self.journal.entries(self.journal.num_earlier))
 
     def add(self, done: Done) -> None:
-        counted = [json.loads(to_line(record)) for record in done.counted]
+        counted = [to_object(record) for record in done.counted]
         self.journal.append({"key": done.key, "texts": dict(done.texts), "counted": counted})
 
     def check(self, number: int, earlier: str, now: str | None) -> None:
@@ -105,4 +105,4 @@ class JournalDir:
     def _entries(self, most: int | None = None) -> Iterator[Done]:
         for number, entry in enumerate(self.journal.entries(most), 2):
             where = f"{self.journal.path}:{number}"
-            yield Done(entry["key"], entry["texts"], [from_line(json.dumps(one), where) for one in entry["counted"]])
+            yield Done(entry["key"], entry["texts"], [from_object(one, where) for one in entry["counted"]])

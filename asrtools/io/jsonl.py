@@ -13,14 +13,20 @@ from asrtools.record import Hypothesis, Sentence, Token, Utterance
 _FIRST = ("key", "source", "source_len", "target", "target_len")
 
 
-def to_line(utterance: Utterance) -> str:
-    """The record as one line of JSON, without fields that have their default value.
+def to_object(utterance: Utterance) -> dict[str, Any]:
+    """The record as JSON has it, without fields that have their default value.
 
     So `text` and `target` are left out when they are None and written when they are "": an empty reference is one.
     """
     record = {name: value for name in _ORDER if (value := _plain(getattr(utterance, name))) != _DEFAULTS[name]}
     for name, value in utterance.extra.items():
         record.setdefault(name, value)
+    return record
+
+
+def to_line(utterance: Utterance) -> str:
+    """The record as one line of JSON."""
+    record = to_object(utterance)
     try:
         line = json.dumps(record, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -39,15 +45,22 @@ def from_line(line: str, where: str, nameless: str = "") -> Utterance:
 
     `nameless`: the key of a line that has none; without it that is an error.
     """
-    key = os.path.basename(where)
     try:
         data = _parsed(line, where)
-        if nameless and not data.get("key"):
-            data["key"] = nameless
-        if isinstance(data.get("key"), str) and data["key"]:
-            key = data["key"]
+    except DataError as error:
+        return Utterance(os.path.basename(where), status="error", error=str(error))
+    if nameless and not data.get("key"):
+        data["key"] = nameless
+    return from_object(data, where)
+
+
+def from_object(data: Mapping[str, Any], where: str) -> Utterance:
+    """The record of what a line holds."""
+    try:
         return _utterance(data, where)
     except DataError as error:
+        key = data.get("key")
+        key = key if isinstance(key, str) and key else os.path.basename(where)
         return Utterance(key, status="error", error=str(error))
 
 

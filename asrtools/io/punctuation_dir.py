@@ -11,7 +11,7 @@ from typing import Any
 
 from asrtools.errors import DataError
 from asrtools.io.journal import Journal, count_entries
-from asrtools.io.jsonl import from_line, to_line
+from asrtools.io.jsonl import from_object, to_line, to_object
 from asrtools.io.scp import to_line as to_text_line
 from asrtools.io.text_file import StagedFile, raise_if_disk, write_failure
 from asrtools.record import Utterance
@@ -39,7 +39,7 @@ class PunctuationDir:
         return self._records(self.journal.num_earlier)
 
     def add(self, record: Utterance) -> None:
-        self.journal.append({"record": json.loads(to_line(record))})
+        self.journal.append({"record": to_object(record)})
 
     def finish(self, run: Mapping[str, Any]) -> None:
         with contextlib.ExitStack() as stack:
@@ -71,7 +71,7 @@ class PunctuationDir:
 
     def _records(self, most: int | None = None) -> Iterator[Utterance]:
         for index, entry in enumerate(self.journal.entries(most)):
-            yield from_line(json.dumps(entry["record"]), f"{self.journal.path}:{index + 2}")
+            yield from_object(entry["record"], f"{self.journal.path}:{index + 2}")
 
 
 def with_earlier(

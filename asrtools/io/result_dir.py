@@ -11,7 +11,7 @@ from typing import Any
 
 from asrtools.errors import DataError
 from asrtools.io.journal import Journal, count_entries
-from asrtools.io.jsonl import from_line, to_line
+from asrtools.io.jsonl import from_object, to_object
 from asrtools.io.text_file import StagedFile, raise_if_disk, write_failure
 from asrtools.record import Utterance
 
@@ -49,7 +49,7 @@ class ResultDir:
     def earlier(self) -> Iterator[Utterance]:
         """The records that an interrupted run has finished."""
         for index, entry in enumerate(self.journal.entries(self.journal.num_earlier)):
-            yield from_line(json.dumps(entry["record"]), f"{self.journal.path}:{index + 2}")
+            yield from_object(entry["record"], f"{self.journal.path}:{index + 2}")
 
     def add(
         self, utterance: Utterance, lines: list[dict[str, str]], num_frames: int, seconds: float, forward_s: float
@@ -57,7 +57,7 @@ class ResultDir:
         """A record, and what it has for each of LINES in each of its n best."""
         self.journal.append(
             {
-                "record": json.loads(to_line(utterance)),
+                "record": to_object(utterance),
                 "lines": lines,
                 "frames": num_frames,
                 "seconds": round(seconds, 4),

@@ -1,6 +1,5 @@
 """AudioDataset: audio and its text to features and token ids."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 
 from asrtools.build import parameters_of
 from asrtools.errors import ConfigError, DataError
-from asrtools.io.jsonl import from_line
+from asrtools.io.jsonl import from_object
 from asrtools.record import Utterance
 from asrtools.register import tables
 from asrtools.tasks.network_input import Loaded
@@ -112,7 +111,7 @@ class AudioDataset:
             utterance = self.index.utterance(index)
         else:  # an index from outside gives rows
             row = {"key": f"row-{index}", **self.index[index]}
-            utterance = from_line(json.dumps(row), f"row {index}")
+            utterance = from_object(row, f"row {index}")
         if utterance.status == "error":
             raise DataError(f"{utterance.key}: {utterance.error}")
         return utterance

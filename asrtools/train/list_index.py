@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from asrtools.errors import DataError
-from asrtools.io.jsonl import from_line, to_line
+from asrtools.io.jsonl import from_object, to_line
 from asrtools.io.scp import split_key
 from asrtools.record import Utterance
 from asrtools.register import tables
@@ -104,7 +104,7 @@ class ListIndex:
     def utterance(self, index: int) -> Utterance:
         """The row as a record; of a recording cut into windows, the span of this one."""
         where = f"{self._store.names[int(self._places[0][index])]}: row {index + 1}"
-        utterance = from_line(json.dumps(self[index]), where)
+        utterance = from_object(self[index], where)
         if utterance.status == "error" or not self.window:
             return utterance
         begin = utterance.start_ms + int(self._pieces[index]) * self.window * FRAME_MS
@@ -185,7 +185,7 @@ class ListIndex:
 
     def _measured(self, row: dict[str, Any], where: str) -> int | None:
         """Frames of a row that does not say so; None (and counted) where its audio cannot be opened."""
-        utterance = from_line(json.dumps(row), where)
+        utterance = from_object(row, where)
         try:
             if utterance.status == "error":
                 raise DataError(str(utterance.error))

@@ -56,8 +56,9 @@ def main() -> None:
                 "  --output-dir: {:.1f} s, {:.0f} MB".format(*run(*words, "--output-dir", out, "wav.scp")), flush=True
             )
             journal = Path(out, "journal.jsonl")
-            kept = subprocess.run(["head", "-n", str(length * 99 // 100), journal], capture_output=True, check=True)
-            journal.write_bytes(kept.stdout)
+            with open("kept", "wb") as kept:  # not through this process, whose memory a child begins with
+                subprocess.run(["head", "-n", str(length * 99 // 100), journal], stdout=kept, check=True)
+            os.replace("kept", journal)
             print(
                 "  --resume: {:.1f} s, {:.0f} MB".format(*run(*words, "--output-dir", out, "--resume", "wav.scp")),
                 flush=True,
