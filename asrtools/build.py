@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import inspect
 import math
-import typing
+import types
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,9 +155,9 @@ def keywords_for(cls: type, config: Config, section: str, without: Collection[st
 
 def _checked(cls: type, key: str, value: Any, where: str) -> Any:
     """A value of the type that the class annotates, as far as that is a plain one; 16000.0 is the int 16000."""
-    parameter = inspect.signature(cls).parameters.get(key)
-    kinds = () if parameter is None else typing.get_args(parameter.annotation) or (parameter.annotation,)
-    if not kinds or not all(kind in PLAIN_TYPES for kind in kinds):
+    kind = getattr(inspect.signature(cls).parameters.get(key), "annotation", None)
+    kinds = kind.__args__ if isinstance(kind, types.UnionType) else (kind,)
+    if not all(kind in PLAIN_TYPES for kind in kinds):
         return value
     if int in kinds and float not in kinds and isinstance(value, float) and value.is_integer():
         value = int(value)

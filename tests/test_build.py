@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from asrtools.register import tables
 class Part:
     def __init__(self, fs: int = 16000, n_mels: int = 80):
         self.fs, self.n_mels = fs, n_mels
+
+
+class Layered:
+    def __init__(self, num_layers: Sequence[int] = (1, 2), rate: float | None = None):
+        self.num_layers, self.rate = num_layers, rate
 
 
 class Anything:
@@ -36,6 +42,14 @@ def test_a_published_key_without_meaning_is_left_out(tmp_path: Path) -> None:
 def test_a_class_that_takes_any_keyword_gets_all(tmp_path: Path) -> None:
     read = configured("frontend_conf:\n  whatever: 1\n", tmp_path)
     assert build.keywords_for(Anything, read, "frontend_conf") == {"whatever": 1}
+
+
+def test_plain_types_are_checked_and_lists_of_them_are_as_they_are(tmp_path: Path) -> None:
+    read = configured("model_conf:\n  num_layers: [3, 4]\n  rate: null\n", tmp_path)
+    assert build.keywords_for(Layered, read, "model_conf") == {"num_layers": [3, 4], "rate": None}
+    read = configured("model_conf:\n  rate: [3]\n", tmp_path)
+    with pytest.raises(ConfigError, match=r"c.yaml:2: model_conf.rate is \[3\]; float or null is wanted"):
+        build.keywords_for(Layered, read, "model_conf")
 
 
 def test_a_section_that_is_no_section_is_named(tmp_path: Path) -> None:

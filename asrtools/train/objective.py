@@ -14,6 +14,7 @@ from asrtools.models.fsmn_vad.model import FsmnVADStreaming
 
 SCALE = 32.0  # the published recipe of CAM++ on 3D-Speaker and its margin
 MARGIN = 0.2
+MARGIN_STEPS = 2000  # over which it grows to that: from the first step on it would keep a network from learning
 
 Losses = tuple[Tensor, dict[str, Tensor], Tensor]
 
@@ -31,18 +32,25 @@ class SpeakerObjective(nn.Module):
         self.network = network
         self.speaker_weight = nn.Parameter(torch.empty(num_speakers, network.embedding_size))
         nn.init.xavier_normal_(self.speaker_weight)
+        self.register_buffer("num_steps", torch.zeros((), dtype=torch.int64))
 
     def forward(self, speech: Tensor, speaker: Tensor, speech_lengths: Tensor | None = None) -> Losses:
         """speech [B, T, F] of one length, speaker [B]"""
         cosines = F.normalize(self.network(speech).float()) @ F.normalize(self.speaker_weight.float()).T  # [B, S]
         of_own = F.one_hot(speaker, len(self.speaker_weight)).bool()
-        margin = MARGIN if self.training else 0.0
         angles = cosines.clamp(-1 + 1e-6, 1 - 1e-6).acos()
         # beyond pi the cosine would rise again
-        with_margin = (angles + margin).clamp(max=torch.pi).cos()
+        with_margin = (angles + self._margin()).clamp(max=torch.pi).cos()
         loss = F.cross_entropy(SCALE * torch.where(of_own, with_margin, cosines), speaker)
         acc = (cosines.argmax(1) == speaker).float().mean()
         return loss, {"loss": loss.detach(), "acc": acc}, torch.tensor(len(speech), device=loss.device)
+
+    def _margin(self) -> Tensor | float:
+        """That of this step of training; none in validation."""
+        if not self.training:
+            return 0.0
+        self.num_steps += 1
+        return MARGIN * (self.num_steps / MARGIN_STEPS).clamp(max=1.0)
 
 
 class VadObjective(nn.Module):

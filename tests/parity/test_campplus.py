@@ -12,7 +12,7 @@ from torch import nn
 from asrtools import config as configuration
 from asrtools.build import LoadedModel, build_frontend, build_network, load_model
 from asrtools.checkpoint import build_empty
-from asrtools.errors import ModelError
+from asrtools.errors import ConfigError, ModelError
 from asrtools.features.speaker_frontend import SpeakerFrontend
 from asrtools.models.campplus.model import CAMPPlus
 from asrtools.models.embedding import EmbeddingRunner
@@ -191,6 +191,15 @@ def test_other_nonlinearities_and_frames_work_unfolded() -> None:
         assert frames(feats).shape[:2] == (1, 6)
     with pytest.raises(ModelError, match="gives frames"):
         frames.embed(feats, torch.tensor([12]))
+
+
+def test_other_depths_are_folded_as_they_are() -> None:
+    network, feats = shaken(num_layers=[1, 3, 2]), torch.randn(1, 12, 80, generator=torch.Generator().manual_seed(2))
+    assert [len(network.xvector.get_submodule(f"block{index}")) for index in (1, 2, 3)] == [1, 3, 2]
+    with torch.no_grad():
+        assert np.abs(network.embed(feats, torch.tensor([12])) - network(feats).numpy()).max() < 1e-5
+    with pytest.raises(ConfigError, match="three numbers of 1 or more"):
+        shaken(num_layers=[1, 0, 2])
 
 
 def test_features_that_do_not_fit_are_named() -> None:

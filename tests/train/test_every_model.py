@@ -9,8 +9,10 @@ from tone_corpus import make_corpus
 
 from asrtools.build import load_model
 from asrtools.checkpoint import read_state
+from asrtools.models.campplus.model import CAMPPlus
 from asrtools.train import session
 from asrtools.train.log import read_log
+from asrtools.train.objective import MARGIN_STEPS, SpeakerObjective
 
 HEARING = [
     "paraformer",
@@ -79,6 +81,19 @@ def test_speakers_are_trained_to_be_told_apart(oracle: Path, tones: Path, tmp_pa
         row["speaker"] = f"s{number % 3}"
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     tuned(oracle / "campplus", tmp_path / "train.jsonl", tmp_path / "exp", **{"dataset_conf.crop_s": 0.5})
+
+
+def test_the_margin_between_speakers_grows_with_the_steps_of_training() -> None:
+    torch.manual_seed(0)
+    network = CAMPPlus(8, 4, 2, 1, 4, num_layers=(1, 1, 1), memory_efficient=False)
+    objective = SpeakerObjective(network, 3)
+    speech, speaker = torch.randn(4, 20, 8), torch.tensor([0, 1, 2, 0])
+    losses = [float(objective(speech, speaker)[0].detach()) for _ in range(2)]
+    assert int(objective.num_steps) == 2 and losses[0] < losses[1]
+    objective.num_steps.fill_(MARGIN_STEPS - 1)
+    last = [float(objective(speech, speaker)[0].detach()) for _ in range(2)]
+    assert last[0] == last[1] > losses[1]
+    assert "num_steps" not in network.state_dict()
 
 
 def test_voice_activity_is_trained(oracle: Path, tones: Path, tmp_path: Path) -> None:

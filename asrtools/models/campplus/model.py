@@ -1,6 +1,7 @@
 """CAM++: one vector for the speaker of a stretch of speech."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from asrtools.models.campplus.folded import FoldedCampplus
 from asrtools.models.campplus.residual_head import ResidualHead
 from asrtools.register import tables
 
-BLOCKS = ((12, 3, 1), (24, 3, 2), (16, 3, 2))  # layers, kernel size and dilation
+NUM_LAYERS = (12, 24, 16)  # of the three blocks, and their
+KERNEL_SIZE, DILATIONS = 3, (1, 2, 2)
 FOLDABLE = "batchnorm-relu"
 ROW_FRAMES = 600  # of all rows that go through together: on a CPU what they need then stays in the cache
 DEVICE_FRAMES = 60_000  # on a GPU
@@ -45,12 +47,15 @@ class CAMPPlus(nn.Module):
         config_str: str = FOLDABLE,
         memory_efficient: bool = True,  # in training: narrow activations are computed again, not kept
         output_level: str = "segment",
+        num_layers: Sequence[int] = NUM_LAYERS,  # no published model has others; fewer learn in fewer steps
     ):
         super().__init__()
         if output_level not in ("segment", "frame"):
             raise ConfigError(f"output_level is {output_level!r}; segment or frame is wanted")
         if feat_dim < 8 or feat_dim % 8:
             raise ConfigError(f"feat_dim is {feat_dim}; a multiple of 8 is wanted")
+        if len(num_layers) != len(DILATIONS) or min(num_layers) < 1:
+            raise ConfigError(f"num_layers is {num_layers}; three numbers of 1 or more are wanted, one for each block")
         self.feat_dim = feat_dim
         self.config_str = config_str
         self.output_level = output_level
@@ -59,18 +64,11 @@ class CAMPPlus(nn.Module):
         parts: OrderedDict[str, nn.Module] = OrderedDict()
         parts["tdnn"] = TdnnLayer(self.head.out_channels, init_channels, 5, 2, config_str)
         channels = init_channels
-        for index, (num_layers, kernel_size, dilation) in enumerate(BLOCKS, start=1):
+        for index, (num, dilation) in enumerate(zip(num_layers, DILATIONS, strict=True), start=1):
             parts[f"block{index}"] = DenseTdnnBlock(
-                num_layers,
-                channels,
-                growth_rate,
-                bn_size * growth_rate,
-                kernel_size,
-                dilation,
-                config_str,
-                memory_efficient,
+                num, channels, growth_rate, bn_size * growth_rate, KERNEL_SIZE, dilation, config_str, memory_efficient
             )
-            channels += num_layers * growth_rate
+            channels += num * growth_rate
             parts[f"transit{index}"] = TransitLayer(channels, channels // 2, config_str)
             channels //= 2
         parts["out_nonlinear"] = nonlinearity(config_str, channels)
