@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from asrtools import build
 from asrtools.build import LoadedModel
 from asrtools.config import Config
-from asrtools.errors import ConfigError, ModelError
+from asrtools.errors import ConfigError, ModelError, UnknownKeyError
 from asrtools.hub import model_directory
 from asrtools.models.protocols import Aligner, Embedder, Punctuator, Recognizer, Segmenter, StreamingRecognizer
 from asrtools.outside import import_model_file
@@ -41,6 +41,7 @@ PLACE = (
 
 BESIDE = tuple(f"{role}_{part}" for role in ROLES for part in ("model", "model_revision", "kwargs"))
 
+_told: set[str] = set()
 _faces: WeakKeyDictionary[Any, Face] = WeakKeyDictionary()  # of networks that were loaded here
 
 
@@ -57,7 +58,10 @@ class AutoModel:
         place = {name: keywords[name] for name in PLACE if name in keywords}
         beside = {name: keywords[name] for name in BESIDE if name in keywords}
         overrides = {name: value for name, value in rest.items() if name not in (*PLACE, *BESIDE)}
-        self._face = open_faces(model, place, overrides, beside)
+        try:
+            self._face = open_faces(model, place, overrides, beside)
+        except UnknownKeyError as error:
+            raise ConfigError(error.among((*PLACE, *BESIDE, *KNOWN), plus="")) from error
         self.model = self._face.model.network
         self.model_path = str(self._face.model.directory)
         device = "cpu" if is_export(self.model) else str(next(self.model.parameters()).device)
@@ -137,8 +141,13 @@ def open_faces(
         import_model_file(place["remote_code"], directory)
     own, theirs = assigned({**overrides, **kwargs}, directory, folders)
     face = open_face(directory, place, own)
-    if not folders or not isinstance(face, RecognitionFace | OutsideFace):
+    if not folders:
         return face
+    if not isinstance(face, RecognitionFace | OutsideFace):
+        tell(f"{model}: does not recognise speech, so that {' and '.join(f'{role}_model' for role in folders)} rests")
+        return face
+    if "spk" in folders and "vad" not in folders:
+        tell("spk_model rests, for it tells apart who speaks in stretches of speech; give vad_model too")
     from asrtools.tasks.long_face import LongFace
 
     device = device_of(place.get("device"), place.get("ngpu"))
@@ -190,15 +199,24 @@ def face_of(model: LoadedModel, device: str) -> Face:
 
 def device_of(name: str | None, ngpu: int | None = None) -> str:
     """The documented default is the GPU, and without one the CPU serves."""
-    from asrtools.models.runner import choose_device
+    from asrtools.models.runner import ACCELERATORS, choose_device
 
     if ngpu == 0:
         return "cpu"
     try:
         return choose_device(name or "auto")
     except ConfigError as error:
-        sys.stderr.write(f"AutoModel: {error}; the CPU is used\n")
+        if str(name).partition(":")[0] not in ACCELERATORS:
+            raise
+        tell(f"{error}; the CPU is used")
         return "cpu"
+
+
+def tell(words: str) -> None:
+    """A line on stderr, once."""
+    if words not in _told:
+        _told.add(words)
+        sys.stderr.write(f"AutoModel: {words}\n")
 
 
 def dtype_of(place: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asrtools import config as configuration
 from asrtools.config import Config
-from asrtools.errors import ConfigError, ModelError
+from asrtools.errors import ConfigError, ModelError, UnknownKeyError
 from asrtools.register import tables
 from asrtools.text.rich_tags import tag_ids
 
@@ -105,11 +105,8 @@ SECTIONS = (
 def build_frontend(config: Config, without: Collection[str] = ()) -> Any:
     """The frontend a configuration names (WavFrontend where it names none), leaving out the keys `without`."""
     name = config.values.get("frontend")
-    near = [
-        key for key in config.values if key not in SECTIONS and difflib.get_close_matches(key, FRONTEND_KEYS, 1, 0.75)
-    ]
-    for key in near:
-        if key not in FRONTEND_KEYS:
+    for key in config.values:
+        if key not in (*SECTIONS, *FRONTEND_KEYS) and difflib.get_close_matches(key, FRONTEND_KEYS, 1, 0.75):
             raise ConfigError(f"{config.origin(key)}: {key} is no key; is {' or '.join(FRONTEND_KEYS)} meant?")
     own = OWN_FRONTEND.get(str(config.values.get("model")))
     if own is None and name is None and "model" in config.values and "frontend_conf" not in config.values:
@@ -119,7 +116,9 @@ def build_frontend(config: Config, without: Collection[str] = ()) -> Any:
         raise ConfigError(f"{config.origin('frontend')}: frontend is {name!r}; the name of one is wanted")
     cls = tables.frontend_classes.find(own or name or "WavFrontend")
     if own is not None:
-        without = {*without, *(key for key in config.section("frontend_conf") if key not in (parameters_of(cls) or ()))}
+        own_keys = parameters_of(cls) or ()
+        given = {key: config.origin(f"frontend_conf.{key}") for key in config.section("frontend_conf")}
+        without = {*without, *(key for key in given if key not in own_keys and not given[key].startswith("++"))}
     return cls(**keywords_for(cls, config, "frontend_conf", without))
 
 
@@ -193,7 +192,7 @@ def route(overrides: Mapping[str, Any], components: Mapping[str, type]) -> dict[
         elif owners:
             full = f"{owners[0]}.{key}"
         elif f"{key}_conf" not in SECTIONS:
-            raise ConfigError(f"++{key}: nothing that is loaded here knows it{_near(key, names)}")
+            raise UnknownKeyError(key, names)
         if full in routed:
             raise ConfigError(f"++{full} is given twice, as {routed[full]!r} and {value!r}; keep one")
         routed[full] = value

@@ -7,6 +7,7 @@ Weights only: a file whose pickle wants to run code is refused.
 import difflib
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from asrtools.errors import ModelError
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which trainers keep the parameters
 GIT_LFS = b"version https://git-lfs"
 MOST_NAMED = 5  # names of each kind in a message
+_CODE = re.compile(r"(?:GLOBAL|[Uu]nsupported class|but got) (?:<class ')?([\w.]*\w)")  # what torch says it refuses
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -99,16 +101,16 @@ def read_file(path: str | Path) -> dict[str, Any]:
         raise ModelError(f"{path}: is a git-lfs pointer, not the weights; fetch them with `git lfs pull`")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        cause = str(error)
-        if "Unsupported" in cause or "weights_only" in cause or "GLOBAL" in cause:
+    except MemoryError:
+        raise
+    except Exception as error:  # of a file that is none it raises whatever comes
+        found = _CODE.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        if found is not None:
             raise ModelError(
-                f"{path}: its pickle holds more than weights ({_unsupported(cause)}), and code from a file is not run; "
+                f"{path}: its pickle holds more than weights ({found[1]}), and code from a file is not run; "
                 "save its state_dict alone and give that"
             ) from error
-        raise ModelError(f"{path}: is damaged or no checkpoint ({_first_line(error)}); fetch it again") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: is damaged or no checkpoint ({_first_line(error)}); fetch it again") from error
+        raise ModelError(f"{path}: is no checkpoint, or damaged; a file such as model.pt is wanted") from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path}: holds a {type(content).__name__}; parameters by name are expected")
     return dict(content)
@@ -159,7 +161,8 @@ def save_atomically(content: Mapping[str, Any], path: str | Path) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        raise ModelError(f"{path}: cannot be written ({_first_line(error)}); is there room on the disk?") from error
+        cause = (str(error) or type(error).__name__).splitlines()[0]
+        raise ModelError(f"{path}: cannot be written ({cause}); is there room on the disk?") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -175,12 +178,3 @@ def _with_near(missing: Iterable[str], unexpected: list[str]) -> list[str]:
 def _some(names: list[str]) -> str:
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _unsupported(cause: str) -> str:
-    words = [word for line in cause.splitlines() for word in line.split() if "." in word and word[0].isalpha()]
-    return words[0].rstrip(".,") if words else "objects that are not tensors"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -162,6 +162,15 @@ def test_a_gpu_that_is_not_there_is_no_obstacle(tiny_model: Path, wav: Path, exp
     assert AutoModel(model=str(tiny_model), ngpu=0).generate(input=str(wav)) == [expected]
 
 
+def test_a_device_or_count_that_makes_no_sense_is_an_error(tiny_model: Path) -> None:
+    with pytest.raises(ConfigError, match="device gpu is not known"):
+        AutoModel(model=str(tiny_model), device="gpu")
+    with pytest.raises(ConfigError, match="ncpu is 0"):
+        AutoModel(model=str(tiny_model), device="cpu", ncpu=0)
+    with pytest.raises(ConfigError, match="did you mean vad_model"):
+        AutoModel(model=str(tiny_model), device="cpu", vad_modle="fsmn-vad")
+
+
 def test_progress_is_told(model: AutoModel, wav: Path) -> None:
     told: list[tuple[int, int]] = []
     model.generate(input=[str(wav)] * 3, progress_callback=lambda done, total: told.append((done, total)))

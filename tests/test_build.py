@@ -88,3 +88,10 @@ def test_the_frontend_of_every_oracle_directory_is_built(oracle: Path) -> None:
             assert build.build_frontend(read).output_size() > 0, folder
             built += 1
     assert built > 12
+
+
+def test_a_key_that_a_speaker_models_own_features_lack_is_refused_from_a_user_only(oracle: Path) -> None:
+    directory = oracle / "campplus"
+    assert build.build_frontend(config.load(directory)).n_mels == 80
+    with pytest.raises(ConfigError, match="SpeakerFrontend knows no frontend_conf.dither"):
+        build.build_frontend(config.load(directory, {"frontend_conf.dither": 1.0}))

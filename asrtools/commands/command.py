@@ -5,6 +5,7 @@ Exit codes: 0 every input has its line; 1 some failed, or nothing could be done;
 """
 
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from asrtools import config
-from asrtools.errors import AsrError, ConfigError
+from asrtools.errors import AsrError, ConfigError, UnknownKeyError
 from asrtools.record import Utterance
 
 Item = TypeVar("Item")
@@ -79,6 +80,7 @@ class Command(click.Command):
     def _parameter(self, name: str) -> click.Parameter | None:
         wanted = config.DOCUMENTED_NAMES.get(name, name).replace("-", "_").lower()
         own = [p for p in self.params if p.name == name.replace("-", "_")]
+        own += [p for p in self.params if f"--{name.replace('_', '-')}" in p.opts]
         return next(iter(own + [p for p in self.params if p.name == wanted]), None)
 
     def _option_names(self) -> list[str]:
@@ -189,6 +191,9 @@ def launch(cmd: click.Command) -> NoReturn:
     except MemoryError:
         complain(name, "there is not enough memory for this; take smaller values or fewer jobs")
         code = 1
+    except UnknownKeyError as error:
+        complain(name, error.among(str(parameter.name) for parameter in cmd.params))
+        code = 1
     except AsrError as error:
         complain(name, str(error))
         code = 1
@@ -196,8 +201,9 @@ def launch(cmd: click.Command) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit finds a reader
         code = 141
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        complain(name, f"{place}{error.strerror or error}")
+        # writers name their file, so that without a name it is stdout that has no room
+        place = error.filename or ("stdout" if error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT) else "")
+        complain(name, f"{place and f'{place}: '}{error.strerror or error}")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

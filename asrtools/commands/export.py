@@ -17,7 +17,13 @@ QUANTIZED = {"true": "int8", "false": "fp32", "int8": "int8", "fp16": "fp16"}
 @model_option
 @output_dir_option
 @click.option(
-    "--format", "--type", "kind", type=click.Choice(["onnx", "torchscript"]), default="onnx", show_default=True
+    "--format",
+    "--type",
+    "kind",
+    type=click.Choice(["onnx", "torchscript", "onnx_fp16"]),
+    default="onnx",
+    show_default=True,
+    help="onnx_fp16: onnx with --quantize fp16.",
 )
 @click.option(
     "--quantize",
@@ -28,6 +34,9 @@ QUANTIZED = {"true": "int8", "false": "fp32", "int8": "int8", "fp16": "fp16"}
 )
 @click.option("--opset", "--opset-version", type=click.IntRange(14, 17), default=14, show_default=True)
 @click.option("--verify", metavar="DATA", help="Recordings to compare both on.  [default: a generated one]")
+@click.option("--device", hidden=True, expose_value=False)  # these three: of documented command lines, of no effect
+@click.option("--fallback-num", hidden=True, expose_value=False)
+@click.option("--calib-num", hidden=True, expose_value=False)
 @hub_options
 def export(model: str | None, output_dir: str | None, kind: str, quantize: str, opset: int, **options: Any) -> None:
     """Write a model as ONNX or TorchScript, with what runtimes want beside it; prints the directory.
@@ -36,6 +45,8 @@ def export(model: str | None, output_dir: str | None, kind: str, quantize: str, 
     """
     if not model:
         raise click.UsageError("it takes --model")
+    if kind == "onnx_fp16":
+        kind, quantize = "onnx", "fp16"
     from asrtools import build
     from asrtools.export.package import export_model
     from asrtools.hub import model_directory

@@ -7,6 +7,8 @@ import click
 
 INPUT_TYPES = ("auto", "scp", "jsonl", "text", "audio", "fbank", "pcm")
 
+HUBS = {"modelscope": "ms", "huggingface": "hf"}  # their whole names, as the documents have them too
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -72,7 +74,13 @@ batch_options: Decorator = stack(
 
 hub_options: Decorator = stack(
     click.option(
-        "--hub", type=click.Choice(["ms", "hf"]), default="ms", show_default=True, help="modelscope or huggingface."
+        "--hub",
+        type=click.Choice(["ms", "hf", *HUBS]),
+        metavar="ms|hf",
+        default="ms",
+        show_default=True,
+        callback=lambda _, __, value: HUBS.get(value, value),
+        help="modelscope or huggingface.",
     ),
     click.option("--revision", metavar="REV", help="Version of the model on the hub.  [default: the newest]"),
     click.option("--offline", is_flag=True, help="Never use the network: local directories and caches only."),

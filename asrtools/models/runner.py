@@ -10,6 +10,7 @@ import torch
 from asrtools.errors import ConfigError, DataError, ModelError
 from asrtools.models.protocols import Chunk, ChunkOptions, Decoded, DecodeOptions, Recognizer, StreamingRecognizer
 
+ACCELERATORS = ("cuda", "mps", "xpu", "npu")
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # of errors that have no type of their own
 
 
@@ -92,15 +93,26 @@ def choose_device(name: str) -> str:
     """`auto`, `cpu`, `cuda` or `cuda:N` to the device it is here; one that is not there is a ConfigError."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda"):
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", *ACCELERATORS) or not (index or "0").isdigit():
+        raise ConfigError(f"device {name} is not known; auto, cpu or cuda:N is wanted")
+    if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        index = int(name.partition(":")[2] or 0)
-        if index >= count:
+        if int(index or 0) >= count:
             raise ConfigError(f"device {name} is not there ({count} GPUs are visible); choose another, or cpu")
+    elif kind != "cpu" and not _is_there(kind):
+        raise ConfigError(f"device {name} is not there; choose another, or cpu")
     return name
+
+
+def _is_there(kind: str) -> bool:
+    module = torch.backends.mps if kind == "mps" else getattr(torch, kind, None)
+    return module is not None and bool(module.is_available())
 
 
 def set_threads(count: int | None) -> None:
     """Threads of one operation; None leaves torch's own choice, the cores there are."""
     if count is not None:
+        if not isinstance(count, int) or count < 1:
+            raise ConfigError(f"ncpu is {count!r}; a number of threads from 1 is wanted")
         torch.set_num_threads(count)

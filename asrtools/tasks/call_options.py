@@ -66,6 +66,7 @@ TEXT = (
     "progress_callback",
     "dynamic_silence",
     "max_end_silence_time",
+    "max_single_segment_time",
     "speech_noise_thres",
     "split_size",
 )
@@ -76,7 +77,7 @@ HEEDED = (
     *("ban_emo_unk", "decoding_model", "decoding_mode", "clas_scale", "seaco_weight", "nfilter", "text_norm"),
     *("chunk_size", "encoder_chunk_look_back", "decoder_chunk_look_back", "batch_size_threshold_s"),
     *("merge_vad", "merge_length_s", "preset_spk_num"),
-    *("dynamic_silence", "max_end_silence_time", "speech_noise_thres"),
+    *("dynamic_silence", "max_end_silence_time", "max_single_segment_time", "speech_noise_thres"),
 )
 
 DEFAULT_SECONDS = 300.0

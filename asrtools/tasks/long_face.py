@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from asrtools.build import LoadedModel
+from asrtools.errors import ConfigError
 from asrtools.record import Utterance
 from asrtools.tasks.call_options import CallOptions
 from asrtools.tasks.clustering import ClusterOptions
@@ -55,6 +56,8 @@ class LongFace:
     def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
         if self.speakers is not None and call.get("output_timestamp") is None:
             call = CallOptions({**call.values, "output_timestamp": True})
+        if (mode := call.get("spk_mode", SPEAKER_MODES[0])) not in SPEAKER_MODES:
+            raise ConfigError(f"spk_mode is {mode!r}; {', '.join(SPEAKER_MODES)} are known")
         inputs = audio_input(given, call)
         return list(self._results(inputs, call, seconds))
 

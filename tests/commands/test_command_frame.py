@@ -82,7 +82,7 @@ def test_the_input_types_of_the_option_are_those_of_the_reader() -> None:
 PROGRAM = """
 import sys, click
 from asrtools.commands.command import command, launch, Tally
-from asrtools.errors import DataError
+from asrtools.errors import DataError, UnknownKeyError
 
 @command(example="try-me x", takes_overrides=True)
 @click.argument("data", nargs=-1)
@@ -90,6 +90,7 @@ from asrtools.errors import DataError
 @click.option("--quantize/--no-quantize", default=None)
 @click.option("--batch-seconds", type=float)
 @click.option("--config")
+@click.option("--format", "--type", "kind")
 def try_me(data, overrides, **options):
     '''Try.'''
     if data == ("fail",):
@@ -99,6 +100,8 @@ def try_me(data, overrides, **options):
     if data == ("flood",):
         while True:
             print("y" * 1000)
+    if data == ("near",):
+        raise UnknownKeyError("bach_seconds", ["n_mels"])
     if data == ("full",):
         raise OSError(28, "No space left on device", "/somewhere")
     if data == ("some",):
@@ -122,6 +125,7 @@ def test_documented_plus_names_are_the_options_and_the_rest_are_overrides() -> N
     assert done.stdout == (
         "('a.wav',) {'dataset_conf.x': [1, 2]} {'output_dir': 'exp/o', 'quantize': True, 'batch_seconds': 60.0}\n"
     )
+    assert "'kind': 'onnx'" in try_me("++type=onnx", "x").stdout
     assert "'quantize': False" in try_me("++quantize=false", "x").stdout
     assert try_me('++input=["a.wav", "b.wav"]').stdout.startswith("('a.wav', 'b.wav')")
 
@@ -142,6 +146,7 @@ def test_config_path_and_config_name_are_one_config_file() -> None:
         (["fail"], 1, "try-me: wav.scp:3: it is bad; make it good\n"),
         (["interrupt"], 130, "try-me: interrupted\n"),
         (["full"], 1, "try-me: /somewhere: No space left on device\n"),
+        (["near"], 1, "try-me: ++bach_seconds: nothing that is loaded here knows it; did you mean ++batch_seconds?\n"),
         (["--nothing", "x"], 2, "No such option"),
         (["++a=[1"], 2, "lists are written"),
         (["++a b=1"], 2, "not of the form ++key=value"),

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from asrtools import AutoModel
+from asrtools.errors import ConfigError
 
 ASR, VAD, PUNC, SPK = "bicif_paraformer", "fsmn_vad", "ct_punc", "campplus"
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -125,3 +126,10 @@ def test_speaker_embeddings(oracle: Path) -> None:
         assert [tuple(one["spk_embedding"].shape) for one in results] == [(1, 64), (1, 64)]
         for result, wav in zip(results, ("aishell", "odd"), strict=True):
             np.testing.assert_allclose(result["spk_embedding"].numpy(), arrays[f"{wav}/emb"], rtol=0, atol=1e-4)
+
+
+def test_a_mode_of_speakers_that_there_is_not_is_an_error(oracle: Path) -> None:
+    model = AutoModel(model=str(oracle / ASR), vad_model=str(oracle / VAD), device="cpu", ncpu=1)
+    with pytest.raises(ConfigError, match="spk_mode is 'vad'; punc_segment, vad_segment, default are known"):
+        model.generate(input="no.wav", spk_mode="vad")
+    assert model.generate(input="no.wav", max_single_segment_time=5000)[0]["error"]
