@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "paraformer-zh-streaming"
 INTERRUPTED = 130
+OTHER_FILES = 200  # that a process has open besides recordings
 
 
 def decode_streams(
@@ -47,6 +48,7 @@ def decode_streams(
     refs = _references(data, options)
     listener = _listener(recognition, beside, theirs, call, options)
     report, tally = StreamReport(refs), Tally("decode")
+    _allow_files(options["num_streams"])
     for utterance in take_earlier(utterances, results) if results is not None else ():
         _print_earlier(utterance)
         tally.count(utterance)
@@ -148,6 +150,17 @@ def _references(data: tuple[str, ...], options: dict[str, Any]) -> Any:
     if len(data) == 1 and os.path.isdir(data[0]) and file.is_file() and not options["shard"]:
         return read_text_table(str(file), is_reference=True)
     return None
+
+
+def _allow_files(num_streams: int) -> None:
+    """Each recording that is heard is open; a shell allows 1024 files, or 256, where the system allows more."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = num_streams + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _print(told: "Told") -> None:

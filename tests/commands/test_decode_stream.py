@@ -103,6 +103,16 @@ def test_the_lines_are_the_same_for_any_number_of_streams_at_a_time(stream, wavs
     assert plain(stream("wav.scp", "--num-streams", 8)[0]) == plain(alone)
 
 
+def test_more_streams_than_a_shell_allows_files(stream, wavs: Path, monkeypatch) -> None:
+    import resource
+
+    wanted = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: wanted.append(limits))
+    _, done = stream("wav.scp", "--num-streams", 1000)
+    assert done.returncode == 0 and wanted == [(1200, 4096)]
+
+
 def test_chunks_may_be_given_in_milliseconds_or_frames(stream, wavs: Path) -> None:
     one, _ = stream("wav.scp", "--chunk", "480ms")
     assert plain(one) == plain(stream("wav.scp", "--chunk", "0,8,4")[0])
