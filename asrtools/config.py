@@ -41,6 +41,7 @@ DOCUMENTED_NAMES = {
     "input": "DATA",
     "batch_size_s": "batch_seconds",
     "model_revision": "revision",
+    "init_param": "checkpoint",
     "jsonl_file_out": "output",
     "train_data_set_list": "DATA",
 }

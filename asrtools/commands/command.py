@@ -41,7 +41,8 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and self.params and not self.reads_stdin:
             raise click.exceptions.NoArgsIsHelpError(ctx)
-        plain, overrides = self._sort_arguments(ctx, _join_config_path(args))
+        has_config = self._parameter("config") is not None
+        plain, overrides = self._sort_arguments(ctx, _join_config_path(args, "--config" if has_config else "--model"))
         rest = super().parse_args(ctx, plain)
         if self.takes_overrides:
             ctx.params["overrides"] = overrides
@@ -66,6 +67,8 @@ class Command(click.Command):
             option = self._parameter(name)
             if option is None:
                 overrides[name] = value
+            elif texts[name].lower() == "null":  # the documents' way to say: not given
+                continue
             elif isinstance(option, click.Argument):
                 inputs += [str(item) for item in value] if isinstance(value, list) else [texts[name]]
             elif isinstance(option, click.Option) and option.is_flag:
@@ -93,8 +96,8 @@ def _flag(option: click.Option, value: bool) -> list[str]:
     return option.secondary_opts[:1]
 
 
-def _join_config_path(args: list[str]) -> list[str]:
-    """`--config-path DIR --config-name FILE`, the documents' form, is `--config DIR/FILE`."""
+def _join_config_path(args: list[str], option: str) -> list[str]:
+    """`--config-path DIR --config-name FILE`, the documents' form, is `--config DIR/FILE`, or `--model DIR`."""
     kept: list[str] = []
     found: dict[str, str] = {}
     rest = iter(args)
@@ -106,7 +109,7 @@ def _join_config_path(args: list[str]) -> list[str]:
             kept.append(arg)
     if found:
         folder, name = found.get("--config-path", ""), found.get("--config-name", "config.yaml")
-        kept.append("--config=" + os.path.join(folder, name))
+        kept.append(f"{option}={folder if option == '--model' else os.path.join(folder, name)}")
     return kept
 
 

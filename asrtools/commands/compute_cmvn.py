@@ -50,9 +50,12 @@ def compute_cmvn(data: tuple[str, ...], cmvn_file: str | None, scale: float | No
         total.merge(stats)
     if total.total_frames:
         write_statistics(total, Path(json_file))
-    else:
-        complain("compute-cmvn", f"no input gave features, so there is no mean and nothing was written to {json_file}")
-    return tally.close()
+        return tally.close()
+    if scale is not None and not tally.counts.total():
+        complain("compute-cmvn", f"--scale {scale} takes none of the inputs; a larger part is wanted")
+    complain("compute-cmvn", f"no input gave features, so there is no mean and nothing was written to {json_file}")
+    tally.close()
+    return 1
 
 
 def parse_scale(value: float | None) -> float | None:

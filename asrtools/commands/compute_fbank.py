@@ -46,7 +46,7 @@ def compute_fbank(data: tuple[str, ...], out: str, compress: str | None, nj: int
             tally.count(utterance)
     if not writer.count:
         complain("compute-fbank", f"no input gave features, so nothing was written to {out}")
-    return tally.close()
+    return tally.close() or (0 if writer.count else 1)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import click
 
 from asrtools.commands.options import Decorator, dtype_option, shard_option, stack
+from asrtools.config import parse_value
 
 FORMATS = ("kaldi", "txt", "json", "srt", "vtt", "ctm")
 
@@ -57,7 +58,12 @@ stream_options: Decorator = stack(
 )
 
 search_options: Decorator = stack(
-    click.option("--hotword", metavar="WORDS|FILE.txt|URL", help="Words to listen for, blanks between or one a line."),
+    click.option(
+        "--hotword",
+        metavar="WORDS|FILE.txt|URL",
+        callback=lambda _, __, value: parse_value(value) if (value or "").startswith("[") else value,
+        help='Words to listen for, blanks between or one a line; or \'["a b","c"]\'.',
+    ),
     click.option("--language", default="auto", show_default=True, help="auto, zh, en, yue, ja, ko (SenseVoice)."),
     click.option("--use-itn/--no-use-itn", default=False, help="Numbers in digits, with punctuation (SenseVoice)."),
     click.option(

@@ -125,6 +125,7 @@ def test_documented_plus_names_are_the_options_and_the_rest_are_overrides() -> N
     assert done.stdout == (
         "('a.wav',) {'dataset_conf.x': [1, 2]} {'output_dir': 'exp/o', 'quantize': True, 'batch_seconds': 60.0}\n"
     )
+    assert try_me("++output_dir=null", "x").stdout == "('x',) {} {}\n"
     assert "'kind': 'onnx'" in try_me("++type=onnx", "x").stdout
     assert "'quantize': False" in try_me("++quantize=false", "x").stdout
     assert try_me('++input=["a.wav", "b.wav"]').stdout.startswith("('a.wav', 'b.wav')")

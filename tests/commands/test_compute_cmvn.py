@@ -97,6 +97,13 @@ def test_no_usable_input_is_an_error_and_writes_nothing(run, tmp_path: Path) -> 
     assert "nothing was written" in done.stderr
 
 
+def test_a_part_without_any_input_is_an_error(run, make_wav, tmp_path: Path) -> None:
+    (tmp_path / "wav.scp").write_text(f"a {make_wav('a.wav', 0.1)}\n")
+    done = run("compute-cmvn", "--scale", "1e-9", "wav.scp", "out")
+    assert done.returncode == 1 and "--scale 1e-09 takes none of the inputs" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_use_is_one_line(run, tmp_path: Path) -> None:
     for arguments in (["wav.scp"], ["--cmvn-file", "x.json"]):
         done = run("compute-cmvn", *arguments)

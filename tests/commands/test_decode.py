@@ -40,8 +40,9 @@ def decode(tiny_model: Path, tmp_path: Path, monkeypatch, capfd):
     """decode in this process, for starting one takes longer than all that is tested here."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", ["decode", "--model", *map(str, (tiny_model, *arguments))])
+    def call(*arguments: object, stdin: str = "", has_model: bool = True) -> subprocess.CompletedProcess[str]:
+        model = ["--model", str(tiny_model)] if has_model else []
+        monkeypatch.setattr(sys, "argv", ["decode", *model, *map(str, arguments)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin.encode()))))
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
@@ -66,6 +67,13 @@ def test_every_input_has_its_line_in_order(decode, wavs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert list(lines_by_key(done.stdout)) == [f"utt-{i:02d}" for i in range(12)]
     assert done.stderr == "decode: 12 of 12 ok\n"
+
+
+def test_a_model_is_named_by_the_place_of_its_configuration_too(decode, wavs: Path, tiny_model: Path) -> None:
+    place = (f"--config-path={tiny_model}", "--config-name", "config.yaml")
+    parameters = f"++init_param={tiny_model / 'model.pt'}"
+    done = decode(*place, parameters, "++vad_model=null", "++input=wav.scp", has_model=False)
+    assert (done.returncode, done.stdout) == (0, decode("wav.scp").stdout), done.stderr
 
 
 def test_the_text_is_the_same_for_any_batch_size_and_way_to_name_the_input(decode, wavs: Path, tmp_path: Path) -> None:
