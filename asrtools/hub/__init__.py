@@ -33,6 +33,8 @@ def model_directory(
     `without_loader`: also models that nothing here can load yet.
     """
     name = str(name_or_path)
+    if not Path(name).is_dir():
+        name = name.strip()  # the documents have one with a blank behind it
     if (local := _local(name)) is not None:
         if to is not None:
             raise HubError(f"{name}: is a directory already; copy it where it is wanted")

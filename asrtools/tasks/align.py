@@ -19,6 +19,7 @@ from asrtools.tasks.open_model import align_runner_of, open_model
 from asrtools.text.known_text import KnownWord, known_words, timed_words
 
 SILENCE = "<sil>"
+NO_TEXT = "{}: has no text to align; give TEXT, lines of `key words`, after the recordings, or records that hold it"
 
 Align = Callable[[Sequence[np.ndarray], Sequence[int]], list[Firing]]
 
@@ -75,7 +76,7 @@ class WordAligner:
 
     def _prepare(self, utterance: Utterance) -> _Ready:
         if utterance.status != "error" and utterance.text is None:
-            utterance = replace(utterance, status="error", error=f"{utterance.key}: has no text to align")
+            utterance = replace(utterance, status="error", error=NO_TEXT.format(utterance.key))
         loaded = self.loader(utterance)
         if loaded.feats is None:
             return _Ready(loaded)

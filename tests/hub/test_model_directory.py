@@ -21,6 +21,13 @@ def test_a_directory_with_a_config_is_returned_as_it_is(tmp_path: Path, file: st
     assert model_directory(tmp_path / "model") == tmp_path / "model"
 
 
+def test_blanks_around_a_name_are_not_of_it(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    assert model_directory(f" {tmp_path} ") == tmp_path
+    with pytest.raises(HubError, match="iic/SenseVoiceSmall: it is not"):
+        model_directory("iic/SenseVoiceSmall ", offline=True)
+
+
 def test_a_directory_is_not_fetched_to_another_place(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("{}")
     with pytest.raises(HubError, match="is a directory already"):
