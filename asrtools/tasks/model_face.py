@@ -120,7 +120,8 @@ class OutsideFace:
         return self.outside.model
 
     def generate(self, given: Any, call: CallOptions, seconds: list[float] | None = None) -> list[Result]:
-        inputs = audio_input(given, call)
+        kind = "fbank" if call.get("data_type") == "fbank" else None  # any other is for the model itself to read
+        inputs = read_audio_input(given, call.get("input_len"), kind, call.get("key"), call.fs)
         rate = getattr(self.model.frontend, "fs", 16000)
         size = min(call.limits.items, 16)
         pairs = self.outside.results(inputs.utterances, inputs.held, rate, "mix", call.fs, call.values, size)

@@ -75,7 +75,7 @@ def load(directory: Path, **keywords) -> AutoModel:
 
 def test_a_model_of_one_s_own_is_used_as_the_documents_say(directory: Path, wav: Path) -> None:
     model = load(directory)
-    (result,) = model.generate(input=str(wav), language="zh")
+    (result,) = model.generate(input=str(wav), language="zh", data_type="its-own")
     assert result == {"key": "a", "text": "你好 98 zh", "timestamp": TIMES}
     results = model.generate(input=[str(wav), "no.wav", np.zeros(1234, np.float32), np.zeros(16000, np.float32)])
     assert [bool(one.get("error")) for one in results] == [False, True, True, False]
