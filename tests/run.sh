@@ -134,6 +134,13 @@ done < <(find tests -name '*.bats' | sort)
 marks=(-m "not slow")
 [ "$all" = false ] || marks=()
 
+# a file of tests at a time on each of up to four processors, one thread each; what is asked for by name runs in one process
+run_pytest=(python -m pytest)
+if [ $# -eq 0 ]; then
+  num_processors=$(getconf _NPROCESSORS_ONLN)
+  run_pytest=(env OMP_NUM_THREADS=1 python -m pytest -n $((num_processors < 4 ? num_processors : 4)) --dist loadfile)
+fi
+
 # ruff finds files by .py alone; the three lines of each bin/NAME are left as they are
 python_files=()
 while IFS= read -r file; do
@@ -144,7 +151,7 @@ python_part ruff ruff check . ${python_files[@]+"${python_files[@]}"}
 python_part format ruff format --check . ${python_files[@]+"${python_files[@]}"}
 needs shellcheck shellcheck shellcheck -x -P SCRIPTDIR -P . "${shell_files[@]}" ${bats_files[@]+"${bats_files[@]}"}
 [ ${#bats_files[@]} -eq 0 ] || needs bats bats bats "${bats_files[@]}"
-python_part pytest python -m pytest ${marks[@]+"${marks[@]}"} "$@"
+python_part pytest "${run_pytest[@]}" ${marks[@]+"${marks[@]}"} "$@"
 
 printf '\n-- summary\n'
 printf '%s\n' "${summary[@]}"
