@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import difflib
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from asrtools.config import Config
 from asrtools.errors import AsrError, ConfigError, ModelError
 from asrtools.hub import receipt
 from asrtools.register import tables
+from asrtools.runtime.files import ExportedFiles, exported_files
 from asrtools.tasks.finding import Finding
 
+MANIFEST = "export_manifest.json"
 GIT_LFS = b"version https://git-lfs"
 
 # Keys that published configs have at their top and that say nothing about loading.
@@ -183,7 +186,10 @@ def _check_section(checkup: Checkup, config: Config, cls: type, section: str) ->
 
 def _check_missing_files(checkup: Checkup, config: Config) -> None:
     needed = {"init_param", *(f"{part}_conf" for part in build.INPUTS)}
+    is_export = exported_files(checkup.directory) is not None
     for name, file in config.missing.items():
+        if name == "init_param" and is_export:
+            continue  # the export is run in its place
         if name.partition(".")[0] in needed:
             checkup.problem(f"{file}: configuration.json names it as {name}, and it is not there; put it there")
         else:
@@ -253,6 +259,10 @@ def _check_parameters(checkup: Checkup, config: Config) -> None:
     from asrtools.checkpoint import read_state
 
     file = config.values.get("init_param")
+    export = None if file else exported_files(checkup.directory)
+    if export is not None:
+        _check_export(checkup, export)
+        return
     if not file:
         if "init_param" not in config.missing:  # said already
             checkup.problem(f"{checkup.directory / 'model.pt'}: is not there, so the model has no parameters; fetch it")
@@ -273,6 +283,24 @@ def _check_parameters(checkup: Checkup, config: Config) -> None:
         checkup.note(f"{file}: its {len(state)} parameters were not compared, since the network is not known")
         return
     _compare(checkup, config, str(file), state)
+
+
+def _check_export(checkup: Checkup, export: ExportedFiles) -> None:
+    """The files of an export, against the manifest that was written with them."""
+    manifest = checkup.directory / MANIFEST
+    try:
+        listed = {one["file"]: one["sha256"] for one in json.loads(manifest.read_text(encoding="utf-8"))["files"]}
+    except FileNotFoundError:
+        checkup.note(f"{manifest}: is not there, so {export.main.name} cannot be compared with what was exported")
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        checkup.problem(f"{manifest}: cannot be read ({type(error).__name__}: {error}); export the model again")
+        return
+    for path in export.paths.values():
+        if hashlib.sha256(path.read_bytes()).hexdigest() == listed.get(path.name):
+            checkup.ok(f"{path}: an export as {manifest.name} has it")
+        else:
+            checkup.problem(f"{path}: is not the file that {manifest.name} was written for; export the model again")
 
 
 def _compare(checkup: Checkup, config: Config, file: str, state: Mapping[str, Any]) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 
 from asrtools import build
 from asrtools.build import LoadedModel
+from asrtools.runtime.files import exported_files
+from asrtools.tasks.open_model import open_model
 
 COST_SECONDS = 10  # of the utterance that costs are stated for; attention makes long ones dearer
 
@@ -28,14 +30,18 @@ def features(frontend: Any, seconds: float = 1.0) -> np.ndarray | None:
 
 
 def run(directory: str | Path) -> str:
-    """Load a model directory and run it on a second of sound; what it gave, in words."""
+    """Load a model directory and run it on a second of sound; what it gave, in words. An export is only opened."""
+    if (export := exported_files(directory)) is not None:
+        open_model(directory)
+        return f"{export.main.name} opens"
     from asrtools.models.trial import try_out
 
     model = build.load_model(directory)
     outcome = try_out(model.network, features(model.frontend))
+    words = f"a second of generated sound: {outcome.words}"
     if outcome.ids is None or model.tokenizer is None:
-        return outcome.words
-    return f"{outcome.words}: {model.tokenizer.decode(outcome.ids)!r}"
+        return words
+    return f"{words}: {model.tokenizer.decode(outcome.ids)!r}"
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,8 @@ def test_windows_their_embeddings_and_turns_are_funasrs(oracle: Path, model, sto
         for start, end, window in speakers.features_of_windows(segment):
             spans.append((start / 16000 + first / 1000, end / 16000 + first / 1000))
             feats.append(window)
-            assert np.array_equal(window, model.frontend(padded(segment[start:end])))
+            # the products of more frames at a time may differ in the last bits
+            assert np.abs(window - model.frontend(padded(segment[start:end]))).max() < 1e-5
     assert spans == [tuple(span) for span in expected["sv_chunk"]]
     vectors = speakers.embed(feats)
     # window 12 has a channel that hardly moves, and the square root in its deviation magnifies any rounding

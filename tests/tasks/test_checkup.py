@@ -1,5 +1,6 @@
 """doctor names the cause for each way to break a model directory, and all causes at once."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -102,6 +103,18 @@ def test_no_parameters_and_no_configuration_json(model: Path) -> None:
     (model / "configuration.json").unlink()
     (model / "model.pt").unlink()
     assert "model.pt: is not there" in the_problem(model)
+
+
+def test_an_export_stands_for_parameters_as_long_as_it_is_the_one_of_its_manifest(model: Path) -> None:
+    (model / "model.pt").unlink()
+    (model / "model.onnx").write_bytes(b"a graph")
+    assert problems(model) == []
+    assert "so model.onnx cannot be compared" in notes(model)[0]
+    listed = {"file": "model.onnx", "sha256": hashlib.sha256(b"a graph").hexdigest()}
+    (model / "export_manifest.json").write_text(json.dumps({"files": [listed]}))
+    assert problems(model) == notes(model) == []
+    (model / "model.onnx").write_bytes(b"another graph")
+    assert "is not the file that export_manifest.json was written for; export the model again" in problems(model)[0]
 
 
 def test_a_git_lfs_pointer_instead_of_weights(model: Path) -> None:
