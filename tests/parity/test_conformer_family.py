@@ -1,5 +1,6 @@
 """Transformer, Conformer, Branchformer and EBranchformer against stored outputs of FunASR 1.4.16."""
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,9 @@ def test_scores_of_the_best_are_the_stored_ones(stored: Stored) -> None:
 
 def test_greedy_gives_the_stored_texts(stored: Stored) -> None:
     text = stored.about["batch2_is_ctc_greedy"][0]  # of the longer one of two; the other was changed by its padding
-    found = stored.recognize(text["key"], greedy=True)
+    # in float64: the two best of a frame may lie within the rounding of a processor's float32
+    exact, feats = copy.deepcopy(stored.model.network).double(), stored.feats[text["key"]].double()
+    found = exact.recognize(feats[None], torch.tensor([len(feats)]), DecodeOptions(greedy=True))[0]
     assert auto_model_text(stored.model.name, stored.tokens(found[0])).text == text["text"]
 
 
