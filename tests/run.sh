@@ -5,7 +5,7 @@
 #
 #   --all       the slow tests too
 #   --install   install bats, shellcheck, zsh, ffmpeg, sctk, Slurm and munge with apt (bats with npm where there is no apt)
-#               where they are missing, and pyannote.metrics, funasr-onnx and sherpa-onnx (as CI=true does); otherwise
+#               where they are missing, and pyannote.metrics, matplotlib, tensorboard, funasr-onnx and sherpa-onnx (as CI=true does); otherwise
 #               what needs them is skipped, and the summary says so
 # shellcheck disable=SC2317  # functions are called through part
 set -euo pipefail
@@ -73,7 +73,7 @@ needs() {
 
 set_up() {
   local extras=test
-  [ "$install" = false ] || extras=test,references
+  [ "$install" = false ] || extras=test,references,plot,tensorboard
   bash utils/setup.sh --extras "$extras" || return 1
   # shellcheck source=path.sh
   . ./path.sh || return 1
